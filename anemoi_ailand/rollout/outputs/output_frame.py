@@ -196,12 +196,20 @@ def run_attributes(context: Any, date: datetime) -> dict[str, str]:
     )
 
 
+#: Between the executions of a run in the attribute ``execution``.
+THEN = ", then "
+
+
 def resumed_attributes(stored: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """Return the attributes of a resumed run: those of its start, so that they do not depend on where it stopped.
 
-    The history records the interruption; an extended run has the new lead time and configuration.
+    The history records the interruption; an extended run has the new lead time and configuration. A run that continues
+    with another execution names both in their order.
     """
     found = {**stored, "history": f"{stored['history']}\n{now['history']} (resumed)"}
+    before, after = stored.get("execution"), now.get("execution")
+    if before and after and before.split(THEN)[-1] != after:
+        found["execution"] = f"{before}{THEN}{after}"
     if now["lead_time"] != stored["lead_time"]:
         found.update({k: now[k] for k in ("lead_time", "configuration") if k in now})
     return found

@@ -56,7 +56,7 @@ from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.run.restart import Restart, Restarts, StopRequest
 from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler
 from anemoi_ailand.rollout.step.checkpoint import LandStep, check_task, checkpoint_checksum, existing_checkpoint
-from anemoi_ailand.rollout.step.compiled_step import open_step
+from anemoi_ailand.rollout.step.compiled_step import PAYS, open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
@@ -362,7 +362,9 @@ class LandForecasterRunner(RunnerHooks, Runner):
             stopped = self._resumed.execution if self._resumed else None
             if chosen == "auto" and stopped == "plain":
                 chosen = stopped  # so that the resumed run is bitwise the whole one
+                LOG.info("The steps stay plain, as those of the stopped run; `execution: compiled` changes that")
             work = n_points * members * self._steps
+            compiles = chosen == "compiled" or (chosen == "auto" and work >= PAYS)
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
@@ -372,6 +374,10 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 open_step(p, self.device, chosen, work, rain, known, error)
                 for p, known in zip(paths, trust, strict=True)
             ]
+            if self.options.dry_run and compiles and self.execution == "plain":
+                LOG.info(
+                    "The run itself compiles the step first, in minutes, and is then several times faster than said"
+                )
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)

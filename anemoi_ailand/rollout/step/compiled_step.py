@@ -56,6 +56,9 @@ PAYS = 3 * 10**7
 #: The compiled step takes at most this number of units of rows, and blocks of so many rows.
 _UNITS, _BLOCK = 2**16, 2048
 
+#: Length of the checksum at the end of a library.
+_DIGEST_BYTES = 32
+
 #: Digits of the key of a processor that files record.
 _KEY_DIGITS = 6
 
@@ -104,9 +107,9 @@ def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandSt
         return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
     # the names of the files need a checksum of the code, so look for their folder first
     paths = compiled_paths(step) if cache_folder().is_dir() else ()
-    if not paths or not all(path.is_file() for path in paths):
+    if not paths or not all(_sound(path) for path in paths):
         if execution == "auto" and point_steps < PAYS:
-            LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", _name(step))
+            LOG.info("The step is plain. It is several times faster after `anemoi-ailand compile %s`", _name(step))
             return step
         if (reason := missing_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
@@ -131,7 +134,7 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
         # joined products and sums would double the rounding errors of the physics, and save nothing
         (state, lambda: StatePart(step), (start, end, outputs), False),
     ]
-    todo = [part for part in todo if not part[0].is_file()]
+    todo = [part for part in todo if not _sound(part[0])]
     if todo:
         about = "Compiling the step of %s in %d parts, which takes a few minutes, once for this machine"
         LOG.info(about, _name(step), len(todo))
@@ -140,6 +143,7 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
             begin = time.monotonic()
             with complete_file(path, path.with_name(f".{path.name}.{os.getpid()}")) as partial:
                 compile_library(part(), arguments, partial, rows=ROWS_COMPILED, contract=contract, n_most=_UNITS)
+                _seal(partial)
             LOG.info("%s made in %.0f s", path.name, time.monotonic() - begin)
     return network, state
 
@@ -243,6 +247,24 @@ def _whole_units(slot: Tensor) -> Tensor:
     whole[:, :n_rows] = slot.t()
     whole[:, n_rows:] = slot[-1].unsqueeze(-1)
     return whole
+
+
+def _seal(path: Path) -> None:
+    """Append its SHA-256 to a library, which a loader does not read."""
+    with path.open("r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.write(digest)
+
+
+def _sound(path: Path) -> bool:
+    """Return whether a library is there and whole: one that is cut would kill the process when it is opened."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    if hashlib.sha256(content[:-_DIGEST_BYTES]).digest() == content[-_DIGEST_BYTES:]:
+        return True
+    LOG.warning("The file '%s' of a compiled step is damaged, so it is not used; compiling makes it again", path)
+    return False
 
 
 def _file(part: str, key: tuple[object, ...]) -> Path:

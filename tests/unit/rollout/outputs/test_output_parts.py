@@ -197,6 +197,17 @@ def test_attributes_of_a_resumed_run():
     assert (longer["lead_time"], longer["configuration"], longer["versions"]) == ("2 days", "{x}", "1")
 
 
+def test_a_run_that_resumes_with_another_execution_names_both():
+    """In their order; the same one again adds nothing."""
+    kept = {"history": "a", "lead_time": "1 day"}
+    found = [kept | {"execution": "plain"}]
+    for execution in ("plain", "compiled", "compiled", "plain"):
+        found.append(resumed_attributes(found[-1], kept | {"execution": execution}))
+    assert [each["execution"] for each in found] == [
+        "plain", "plain", "plain, then compiled", "plain, then compiled", "plain, then compiled, then plain",
+    ]  # fmt: skip
+
+
 def field(date):
     return np.random.default_rng(int(date.timestamp())).normal(size=3).astype("f4")
 

@@ -92,7 +92,8 @@ def test_auto_is_plain_until_compiled_or_worth_it(monkeypatch, tmp_path, caplog)
     step = open_step("ailand", execution="plain")
     assert step.compiled is None and step.execution == "plain"
     for path in compiled_paths(step):
-        path.touch()
+        path.write_bytes(b"code")
+        module._seal(path)
     assert open_step("ailand").compiled == compiled_paths(step) and len(made) == 1
 
 
@@ -232,12 +233,42 @@ def test_a_wrong_compiled_step_is_refused(monkeypatch):
 
 
 def test_damaged_library_leaves_the_plain_step(monkeypatch, tmp_path, caplog):
-    """A line names the file and says how to make it again."""
+    """A library that was cut, or whose bytes changed, is not opened, which could kill the process; a line says so."""
     monkeypatch.setenv(module.CACHE, str(tmp_path))
-    for path in compiled_paths(open_step("ailand", execution="plain")):
-        path.write_bytes(b"")
-    assert open_step("ailand").compiled is None
-    assert "cannot be opened, so it runs plain" in caplog.text and str(tmp_path) in caplog.text
+    opened = []
+    monkeypatch.setattr(module, "Library", lambda path, threads: opened.append(path))
+    paths = compiled_paths(open_step("ailand", execution="plain"))
+    for damage in (lambda content: content[:1000], lambda content: b"x" + content[1:], lambda content: b""):
+        for path in paths:
+            path.write_bytes(bytes(range(256)) * 8)
+            module._seal(path)
+        assert open_step("ailand").compiled is not None and len(opened) == 2
+        opened.clear()
+        paths[0].write_bytes(damage(paths[0].read_bytes()))
+        caplog.clear()
+        assert open_step("ailand").compiled is None
+        assert (
+            f"'{paths[0]}' of a compiled step is damaged" in caplog.text and "compiling makes it again" in caplog.text
+        )
+        assert not opened
+
+
+def test_compiling_makes_a_damaged_part_again(monkeypatch, tmp_path):
+    """Only the damaged one, in its place."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path))
+    made = []
+
+    def compile_library(part, arguments, path, **options):
+        made.append(type(part).__name__)
+        path.write_bytes(b"code")
+
+    monkeypatch.setattr(module, "compile_library", compile_library)
+    step = open_step("ailand", execution="plain")
+    network, state = module.make_compiled(step)
+    state.write_bytes(state.read_bytes()[:-1])
+    module.make_compiled(step)
+    assert made == ["NetworkPart", "StatePart", "StatePart"]
+    assert module._sound(network) and module._sound(state)
 
 
 def test_series_for_expm1(monkeypatch):
