@@ -53,6 +53,14 @@ def publish(partial: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def claim_folder(made: Path, path: Path) -> bool:
     """Rename a folder to ``path`` unless another process has made that; return whether it was renamed."""
     try:

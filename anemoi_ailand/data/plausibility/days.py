@@ -39,8 +39,8 @@ _KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "
          f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
 
 #: Insolation with which the brightest step of some days is looked for [W m-2], and the number of such steps in 64 days
-#: that tell something: polar night has none.
-_LIT, _LIT_STEPS = 100.0, 60
+#: that tell something: towards the poles there are few.
+_LIT, _LIT_STEPS = 200.0, 100
 
 #: Shift of the clock that is an error and one that is a warning [h], with the gain of correlation that proves it. In
 #: sound data at most 2 h or 0.23 for two days; East River 3 h and 0.34.

@@ -135,7 +135,8 @@ class Failure(RuntimeError):
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
-        super().__init__(_explained(str(error) or repr(error)))
+        notes = getattr(error, "__notes__", ())
+        super().__init__(" ".join([_explained(str(error) or repr(error)), *notes]))
         self.what: Phase = what
 
 

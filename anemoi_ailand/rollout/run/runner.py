@@ -173,8 +173,21 @@ class LandForecasterRunner(RunnerHooks, Runner):
                     super().execute()
             except CompleteError as nothing_to_do:
                 LOG.info("%s", nothing_to_do)
+            except BaseException as error:
+                self._leave(error)
+                raise
             if self._restarts is not None and not self.options.dry_run:
                 self._restarts.remove()
+
+    def _leave(self, error: BaseException) -> None:
+        """Remove what a run that has not made a step has written, else say where its times are."""
+        keep = self.under_way or self._resumed is not None
+        kept = [f"'{w.partial}'" for w in self._writers if isinstance(w, LandOutput) and w.leave(keep=keep)]
+        if kept:
+            error.add_note(
+                f"The times before that are in {', '.join(kept)}: an output has its name when it is complete. Without "
+                "`restart`, the next run begins again."
+            )
 
     def _check(self, held: ExitStack | None = None) -> None:
         """Check everything before the first step; ``held`` takes the locks of what the run writes."""
