@@ -52,9 +52,11 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
 
     def saved(self, partial: Path, path: Path) -> None:
         """Force a complete checkpoint to disk, give it its name, and record its checksum."""
-        record_of(path).unlink(missing_ok=True)  # a record of another file is worse than none
+        recorded = path.name.startswith(_FOR_INFERENCE)
+        if recorded:
+            record_sha256(path, coming=partial)  # before: a process killed in between leaves a sound file known
         publish(partial, path)
-        if path.name.startswith(_FOR_INFERENCE):
+        if recorded:
             record_sha256(path)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:

@@ -94,6 +94,34 @@ TRAINING = (
 )  # fmt: skip
 
 
+#: Values that no training can take, found likewise.
+VALUES = tuple(
+    Fault(f"value `{option}`", "error", words, (option,)) for option, words in (
+        ("training.optimization.lr=-1", "lr' is -1. Give a number above 0"),
+        ("training.optimization.lr=fast", "lr' is 'fast'. Give a number"),
+        ("training.optimization.lr_scheduler.lr_min=-1", "lr_min' is -1. Give a number of at least 0"),
+        ("dataloader.batch_size.training=0", "training' is 0. Give a whole number of at least 1"),
+        ("dataloader.batch_size.validation=2.5", "validation' is 2.5. Give a whole number"),
+        ("dataloader.num_workers.training=-1", "training' is -1. Give a whole number of at least 0"),
+        ("training.max_epochs=-3", "max_epochs' is -3. Give a whole number of at least 1"),
+        ("training.precision=8", "precision' is 8. "),
+        ("training.precision=float32", "precision' is 'float32'. "),
+        ("land.execution=fast", "execution' is 'fast'. Available"),
+        ("land.plausibility=maybe", "plausibility' is 'maybe'. Available"),
+        ("land.points=0", "points' is 0. Give a whole number of at least 1"),
+        ("land.state_noise=-0.1", "state_noise' is -0.1. Give a number of at least 0"),
+        ("land.time_limit=soon", "time_limit' is 'soon'. Give a duration"),
+        ("task.rollout={start: 4, epoch_increment: 1, maximum: 2, steps: null}", "maximum' is 2, less than"),
+        ("task.rollout.steps=[1,0,2]", r"steps' is \[1, 0, 2\]. Give the steps of each epoch"),
+        ("task.validation_rollout=0", "validation_rollout' is 0"),
+        ("model.model.width=0", "width' is 0. Give a whole number"),
+        (f"{_WEIGHTS}.sd=-1", "sd' is -1. Give a number of at least 0"),
+        ("system.hardware.accelerator=tpuu", "accelerator' is 'tpuu'. "),
+        ("training.max_steps=0", "max_steps' is 0. Give a whole number of at least 1, or -1"),
+    )
+)  # fmt: skip
+
+
 def _run(name: str, words: str, *options: str, code: int = 3) -> Fault:
     return Fault(name, "error", words, options, code)
 
@@ -262,7 +290,7 @@ FILES = (
 )
 
 #: All tables by the heading of each.
-TABLES = {"Trainings": TRAINING, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
+TABLES = {"Trainings": TRAINING, "Values of trainings": VALUES, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
 
 
 def words(name: str) -> str:
