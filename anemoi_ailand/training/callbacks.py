@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from anemoi_ailand.hosts.anemoi_training import CheckpointHooks
 from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.checksum import record_of, record_sha256
-from anemoi_ailand.support.lock import acquire, release
+from anemoi_ailand.support.lock import InUse, acquire, release
 
 
 class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
@@ -65,10 +65,16 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
         record_checkpoints(trainer)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Take the folder for this training: another one would replace its best checkpoint."""
+        """Take the folder for this training: another one would replace its best checkpoint.
+
+        The end of the process, without a traceback, if another training has it.
+        """
         super().setup(trainer, pl_module, stage)
         if trainer.is_global_zero:
-            acquire(self._folder)
+            try:
+                acquire(self._folder)
+            except InUse as error:
+                raise SystemExit(f"anemoi-training: {error.strerror}") from None
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Record the last checkpoints, and give the folder back."""
