@@ -32,6 +32,7 @@ from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import record_of, record_sha256
+from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def export_step(
     """
     output = Path(output)
     _check_output(output, overwrite)
+    check_folder(output.parent)
     _check_packages()
     dtype = to_dtype(precision)
     step = load_step(checkpoint)

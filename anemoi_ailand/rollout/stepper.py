@@ -643,6 +643,9 @@ class LandStepper:
         return replace(state, columns=torch.cat([state.columns[:, : len(known)], further], -1), inputs=self.inputs)
 
     def _check_own(self, state: LandState) -> None:
+        places, shape = state.latitudes.size, tuple(state.columns.shape)
+        if state.inputs == self.inputs and shape != (places, len(self.inputs)):
+            raise ValueError(f"The state has {places} points and {len(self.inputs)} inputs, but columns of {shape}.")
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
             raise ValueError(
                 f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
@@ -766,6 +769,8 @@ class LandStepper:
             return torch.stack([v.to(self.device, self.dtype).expand(shape) for v in checked])
         if any(type(v) is not np.ndarray or v.shape != shape for v in values):
             values = [np.broadcast_to(_checked_shape(n, _as_array(n, v), shape), shape) for n, v in fields]
+        if odd := [n for (n, _), v in zip(fields, values, strict=True) if v.dtype.kind not in "fiub"]:
+            raise ValueError(f"The forcing or state {odd} has text or complex numbers. Give real numbers.")
         with np.errstate(over="ignore"):  # checked next
             return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self.device)
 

@@ -39,7 +39,8 @@ def seasons():
     data = ail.open_data("$AILAND_SAMPLE")
     points = data.nearest(*PLACES, within=1000.0)
     found = {name: data.to_xarray(period, points=points).load() for name, period in PERIODS.items()}
-    return found | {"everywhere": data.to_xarray(PERIODS["winter"]).load()}
+    month = data.to_xarray(("2021-07-10", "2021-07-30")).load()
+    return found | {"everywhere": data.to_xarray(PERIODS["winter"]).load(), "month": month}
 
 
 def outcome(land, data, caplog):

@@ -175,6 +175,7 @@ class Checker:
             self._first, self._where = True, where
             self._same_everywhere(_SOIL, known, date, where)
             self._one_water(known, date, where)
+            self._in_radians(where)
             self._compare_start(known, date, where)
         self._stop_at_errors()
 
@@ -406,6 +407,15 @@ class Checker:
             "Take soil water from a run of the land, or spin it up: a wrong state decides the fluxes for months."))  # fmt: skip
         detail = f"Soil water is {value:.3g} m3 m-3 in all layers at all points at {date:%Y-%m-%d %H:%M}"
         self._merge(Finding(rule, False, where[0].size, where[0].size, value, date, place, 1, detail))
+
+    def _in_radians(self, where: Places) -> None:
+        """Warn of places that are all in the Gulf of Guinea, as any place is in radians."""
+        if np.abs(where[0]).max(initial=0.0) > np.pi / 2 or np.abs(where[1]).max(initial=0.0) > 2.0 * np.pi:
+            return
+        place, number = (float(where[0][0]), float(where[1][0])), where[0].size
+        rule = Rule("radians", "", "1", (), lambda: np.empty(0), advice="Give degrees.")
+        detail = "All places are in the Gulf of Guinea, where there is no land: they may be in radians"
+        self._merge(Finding(rule, False, number, number, 0.0, None, place, 1, detail))
 
     def _stop_at_errors(self) -> None:
         if self.plausibility == "warn":

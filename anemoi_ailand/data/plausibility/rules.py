@@ -218,7 +218,7 @@ def _cover_apart(snowc: np.ndarray, sd: np.ndarray, rsn: np.ndarray) -> np.ndarr
 
 
 def _warm_snow(stl1: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    return np.where(sd > 50.0, stl1, TRIPLE_POINT)
+    return np.where(sd > 10.0, stl1, TRIPLE_POINT)
 
 
 def _largest_reservoir(src: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ STATE = (
            "Neighbouring layers belong to one soil: check units, dates and order of the layers.")
       for k, most in ((1, 40.0), (2, 30.0), (3, 25.0))),  # 26, 21, 17
     Rule("air_over_soil", "Difference of air and soil temperature (t - stl1)", "K", ("t", "stl1"), _difference,
-         (-100.0, 100.0), (-55.0, 45.0),  # -50 to 26; 56 in a false record of Fort Peck (2 January 2005)
+         (-100.0, 100.0), (-55.0, 35.0),  # -50 to 26; 56 in a false record of Fort Peck (2 January 2005)
          "State and forcing may be of different dates or places."),
     Rule("snow_density", "Snow density (rsn) where there is snow", "kg m-3", ("rsn", "sd"), _snow_density,
          (10.0, 920.0), (45.0, 600.0),  # 50.6 to 500
@@ -264,8 +264,8 @@ STATE = (
     Rule("reservoir", "The largest skin reservoir content (src) of five wet points and more", "kg m-2", ("src",),
          _largest_reservoir, _ANY, (0.0025, None),  # at least 0.0068
          "The reservoir holds up to a millimetre: src may be in metres instead of kg m-2."),
-    Rule("warm_snow", "Soil temperature (stl1) below more than 50 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
-         _ANY, (None, 290.0),  # at most 282
+    Rule("warm_snow", "Soil temperature (stl1) below more than 10 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
+         _ANY, (None, 290.0),  # at most 284
          "Snow does not lie on warm soil: check dates, places and the unit of sd."),
 )  # fmt: skip
 
@@ -335,7 +335,7 @@ FORCING = (
          _ANY, (None, 286.0),  # at most 283.6
          "Rain may have been given as snowfall, or temperature may be of other hours."),
     Rule("cold_rain", "Air temperature (avg_t) during rain", "K", ("avg_tprate", "avg_tsrwe", "avg_t"), _cold_rain,
-         _ANY, (255.0, None),  # at least 267
+         _ANY, (262.0, None),  # at least 267
          "Snowfall may be missing: at such temperatures all precipitation is snow."),
     Rule("mean_temperature", "Mean air temperature less that of both ends of the step", "K",
          ("avg_t", f"t{AT_START}", "t"), _apart_from_ends, (-60.0, 60.0), (-14.0, 14.0),  # -8 to 11; Fort Peck -23
@@ -431,6 +431,11 @@ def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _wind_speed(u, v).max(axis=0)
 
 
+def _held(x: np.ndarray) -> np.ndarray:
+    """Return the share of steps with the value of the step before."""
+    return (np.diff(x, axis=0) == 0.0).mean(axis=0)
+
+
 def _spread_of_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _wind_speed(u, v).std(axis=0)
 
@@ -483,6 +488,10 @@ PERIOD = (
          _over_clear_sky, _ANY, (0.82, None), _DIMMED),  # at least 0.90
     Rule("stuck_wind", "Standard deviation in time of wind speed (avg_u, avg_v) over eight days", "m s-1",
          ("avg_u", "avg_v"), _spread_of_wind, _ANY, (0.02, None), _STUCK),  # at least 0.1
+    *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
+           (name,), _held, _ANY, (None, 0.5),  # at most 0.26
+           "A value of a day may have been repeated: the land needs the daily cycle.")
+      for name in ("avg_t", "avg_q", "avg_sdlwrf")),
 )  # fmt: skip
 
 #: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
