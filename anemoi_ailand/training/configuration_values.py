@@ -117,7 +117,7 @@ def _wrong_relations(read: Read) -> Iterator[str]:
     for key, weights in (read("training.scalers.datasets") or {}).items():
         for name, scaler in (weights or {}).items():
             given = scaler.get("weights") if isinstance(scaler, Mapping) else None
-            for variable, weight in (given.items() if isinstance(given, Mapping) else ()):
+            for variable, weight in given.items() if isinstance(given, Mapping) else ():
                 if weight is not None and not _SIZE.takes(weight):
                     yield f"'training.scalers.datasets.{key}.{name}.weights.{variable}' is {weight!r}. {_SIZE}"
     for i, other in enumerate(read("land.others") or []):

@@ -290,7 +290,13 @@ FILES = (
 )
 
 #: All tables by the heading of each.
-TABLES = {"Trainings": TRAINING, "Values of trainings": VALUES, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
+TABLES = {
+    "Trainings": TRAINING,
+    "Values of trainings": VALUES,
+    "Runs": RUN,
+    "Other commands": COMMANDS,
+    "Files and processes": FILES,
+}
 
 
 def words(name: str) -> str:

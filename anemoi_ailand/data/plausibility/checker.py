@@ -143,9 +143,7 @@ class Checker:
         """Everything found so far, errors first."""
         return sorted(self._found.values(), key=lambda found: not found.error)
 
-    def start(
-        self, fields: Mapping[str, np.ndarray], date: datetime, where: Places, *, changed: bool = False
-    ) -> None:
+    def start(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places, *, changed: bool = False) -> None:
         """Check static fields and the state at a date, and remember what the forcing is compared with.
 
         Of a state that was ``changed``, a hundred-thousandth beyond a bound is forgiven.

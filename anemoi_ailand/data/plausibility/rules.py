@@ -354,6 +354,7 @@ FORCING = (
          "Wind is in m s-1."),
 )  # fmt: skip
 
+
 def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     """Return the height of z in metres above z as a geopotential, where all points that contradict it are in metres."""
     as_geopotential, as_metres = (np.log(_of_standard(pressure, z)) for z in (geopotential, GRAVITY * geopotential))
