@@ -101,7 +101,7 @@ def wrong_values(read: Read) -> Iterator[str]:
 def _wrong_relations(read: Read) -> Iterator[str]:
     rate, least = (read(f"training.optimization.{key}") for key in ("lr", "lr_scheduler.lr_min"))
     if _are_numbers(rate, least) and least > rate > 0:
-        yield f"'training.optimization.lr_scheduler.lr_min' is {least}, above 'training.optimization.lr', which is {rate}"
+        yield f"'training.optimization.lr_scheduler.lr_min' is {least}, above 'training.optimization.lr', {rate}"
     steps = read("training.max_steps")
     if steps not in (None, -1) and not _COUNT.takes(steps):
         yield f"'training.max_steps' is {steps!r}. {_COUNT}, or -1 for no limit"

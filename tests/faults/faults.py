@@ -279,6 +279,18 @@ FILES = (
     Fault("SIGKILL during re-forecasts", "fine"),
     Fault("SIGKILL while a result of several files is written", "fine"),
     Fault("SIGKILL during an export", "fine"),
+    Fault("SIGKILL during the export of a graph", "fine"),
+    Fault("SIGKILL during a training", "fine"),
+    Fault("SIGKILL between a checkpoint and its record", "fine"),
+    Fault("a checkpoint that is newer than its record", "error", "was written after the record of its checksum"),
+    Fault("a state that was changed to what is impossible", "error", "'swvl1' .* is -0.001 m3 m-3"),
+    Fault("a state in a file that is impossible", "error", "'swvl1' .* is 2 m3 m-3"),
+    Fault("a state of fewer rows than places", "error", "The state has 3 points and .* but columns of"),
+    Fault("text or complex numbers as forcing", "error", r"\['avg_t'\] has text or complex numbers"),
+    Fault("missing values in the first states", "warning", "The run starts at 2021-02-01T06:00, not at the first date"),
+    Fault("data without points", "error", "no points"),
+    Fault("an export to a folder that may not be written", "error", "cannot be written to the folder '/proc/nowhere'"),
+    Fault("a run that fails after its first step", "error", "The times before that are in '.*forecast.nc.partial'"),
     Fault(
         "a map of novelty of an unchecked run", "error", "`novelty` compares inputs, which `plausibility: off`", code=2
     ),

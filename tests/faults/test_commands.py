@@ -11,8 +11,10 @@ import pytest
 
 from anemoi_ailand.__main__ import main
 from anemoi_ailand.commands.run import CODES
+from anemoi_ailand.export.onnx_export import export_step
+from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.run.launch import Failure, launch
-from tests.faults.faults import COMMANDS, RUN
+from tests.faults.faults import COMMANDS, RUN, words
 
 FILES = "inference/rollout-files"
 
@@ -43,6 +45,13 @@ def test_runs(tmp_path, monkeypatch):
     assert not wrong
     assert list(tmp_path.iterdir()) == []
     assert not [t for t in threading.enumerate() if t.name.startswith("ReadAhead")]
+
+
+def test_an_export_that_has_no_place():
+    """It is refused before the graph is made, which takes minutes."""
+    for export, name in ((export_step, "land.onnx"), (export_weights, "land.safetensors")):
+        with pytest.raises(OSError, match=words("an export to a folder that may not be written")):
+            export("ailand-small", f"/proc/nowhere/{name}")
 
 
 def ended(arguments, capsys, monkeypatch):

@@ -255,7 +255,7 @@ def _are_far(where: Places) -> bool:
 
 
 def _brightest(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the highest share of the insolation outside the atmosphere, and the number of steps with some, (point,)."""
+    """Return the highest share of the insolation outside the atmosphere, and the steps with some, shape (point,)."""
     lit = fields["largest"] > _LIT
     share = np.where(lit, fields["avg_sdswrf"] / np.where(lit, fields["largest"], 1.0), 0.0)
     return share.max(axis=0), lit.sum(axis=0)
