@@ -58,7 +58,8 @@ NUMBERS: dict[str, Number] = {
     "model.model.width": _COUNT, "model.model.depth": _NUMBER,
     "task.validation_rollout": _COUNT, "task.rollout.start": _COUNT, "task.rollout.epoch_increment": _NUMBER,
     "task.rollout.maximum": _COUNT,
-    "training.max_epochs": _COUNT, "training.accum_grad_batches": _COUNT, "training.gradient_clip.val": _SIZE,
+    "training.max_epochs": _COUNT, "training.max_steps": _COUNT, "training.accum_grad_batches": _COUNT,
+    "training.gradient_clip.val": _SIZE,
     "training.num_sanity_val_steps": Number(-1, whole=True),
     "training.optimization.lr": Number(0.0, above=True, high=1.0),
     "training.optimization.lr_scheduler.lr_min": _SIZE, "training.optimization.lr_scheduler.warmup_t": _SIZE,
@@ -102,9 +103,6 @@ def _wrong_relations(read: Read) -> Iterator[str]:
     rate, least = (read(f"training.optimization.{key}") for key in ("lr", "lr_scheduler.lr_min"))
     if _are_numbers(rate, least) and least > rate > 0:
         yield f"'training.optimization.lr_scheduler.lr_min' is {least}, above 'training.optimization.lr', {rate}"
-    steps = read("training.max_steps")
-    if steps not in (None, -1) and not _COUNT.takes(steps):
-        yield f"'training.max_steps' is {steps!r}. {_COUNT}, or -1 for no limit"
     first, last = (read(f"task.rollout.{key}") for key in ("start", "maximum"))
     if _are_numbers(first, last) and last < first:
         yield f"'task.rollout.maximum' is {last}, less than 'task.rollout.start', which is {first}"

@@ -117,7 +117,7 @@ VALUES = tuple(
         ("model.model.width=0", "width' is 0. Give a whole number"),
         (f"{_WEIGHTS}.sd=-1", "sd' is -1. Give a number of at least 0"),
         ("system.hardware.accelerator=tpuu", "accelerator' is 'tpuu'. "),
-        ("training.max_steps=0", "max_steps' is 0. Give a whole number of at least 1, or -1"),
+        ("training.max_steps=-1", "max_steps' is -1. Give a whole number of at least 1"),
     )
 )  # fmt: skip
 
@@ -174,6 +174,9 @@ RUN = (
     _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
     _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
          "output_frequency=5h"),
+    _run("two outputs of one name", "The output 'f.nc' is that of two outputs",
+         "output={tee: {outputs: [{land-netcdf: {path: f.nc}}, {land-netcdf: {path: f.nc}}]}}"),
+    _run("two dates", "cannot be read: .* has no attribute", "date=[2021-02-01,2021-02-02]", code=2),
     _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
 )  # fmt: skip
 
@@ -290,6 +293,8 @@ FILES = (
     Fault("missing values in the first states", "warning", "The run starts at 2021-02-01T06:00, not at the first date"),
     Fault("data without points", "error", "no points"),
     Fault("an export to a folder that may not be written", "error", "cannot be written to the folder '/proc/nowhere'"),
+    Fault("an output that is an input of the run", "error", "late.nc' is an input of the run. Give it another path"),
+    Fault("an output that is a dataset", "error", "d.zarr' is a dataset, which is not replaced"),
     Fault("a run that fails after its first step", "error", "The times before that are in '.*forecast.nc.partial'"),
     Fault(
         "a map of novelty of an unchecked run", "error", "`novelty` compares inputs, which `plausibility: off`", code=2

@@ -15,6 +15,7 @@ import anemoi_ailand as ail
 from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.support.atomic import check_replaceable
 from anemoi_ailand.workflows.check import check
 from tests.faults.faults import words
 from tests.faults.inputs import CASES, ERROR, FINE, WARNING
@@ -175,6 +176,12 @@ def test_what_a_failed_run_leaves(seasons, tmp_path):
     late = seasons["month"]["avg_t"].values.copy()
     late[58] = 400.0
     path = written(seasons["month"].assign(avg_t=seasons["month"]["avg_t"].copy(data=late)), tmp_path / "late.nc")
+    with pytest.raises(Failure, match=words("an output that is an input of the run")):
+        launch("inference/rollout-files", options(path, tmp_path, **given, **{"output.land-netcdf.path": path}))
+    for part in ("data", "latitudes"):
+        (tmp_path / "d.zarr" / part).mkdir(parents=True)
+    with pytest.raises(FileExistsError, match=words("an output that is a dataset")):
+        check_replaceable(tmp_path / "d.zarr")
     with pytest.raises(Failure, match=words("a run that fails after its first step")):
         launch("inference/rollout-files", options(path, tmp_path, **given))
     with xr.open_dataset(tmp_path / "forecast.nc.partial") as kept:

@@ -134,7 +134,7 @@ BestCheckpoint(".").saved(Path("inference-best.partial.ckpt"), Path("inference-b
 def test_a_training(tmp_path, dataset):
     """Its best checkpoint is whole and known, and it resumes from its newest one."""
     chain = Chain(tmp_path, dataset, tmp_path / "training")
-    many = ("training.max_epochs=200", "training.max_steps=-1")
+    many = ("training.max_epochs=200", "training.max_steps=100000")
     command = [sys.executable, "-m", "anemoi.training", *chain.training_arguments(chain.training, *many)]
     with (tmp_path / "log.txt").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
@@ -145,7 +145,7 @@ def test_a_training(tmp_path, dataset):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert ail.load(chain.checkpoint).outputs
-    done = chain.train(chain.training, f"training.run_id={found[0].parent.name}", "training.max_epochs=1000",
+    done = chain.train(chain.training, f"training.run_id={found[0].parent.name}", "training.max_epochs=200",
                        "training.max_steps=25")  # fmt: skip
     assert "Restor" in done.stdout + done.stderr
 

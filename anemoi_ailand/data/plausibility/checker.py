@@ -401,8 +401,10 @@ class Checker:
         if where[0].size < 2 or len(given) < len(_WATER) or np.ptp(given):
             return
         value, place = float(given[0].flat[0]), (float(where[0][0]), float(where[1][0]))
-        rule = Rule("one_water", "", "m3 m-3", _WATER, lambda x: x, advice=(
-            "Take soil water from a run of the land, or spin it up: a wrong state decides the fluxes for months."))  # fmt: skip
+        rule = Rule(
+            "one_water", "", "m3 m-3", _WATER, lambda x: x,
+            advice="Take soil water from a run of the land, or spin it up: it decides the fluxes for months.",
+        )  # fmt: skip
         detail = f"Soil water is {value:.3g} m3 m-3 in all layers at all points at {date:%Y-%m-%d %H:%M}"
         self._merge(Finding(rule, False, where[0].size, where[0].size, value, date, place, 1, detail))
 

@@ -98,6 +98,11 @@ class EcLandInput(Input):
         return opened[key]
 
     @property
+    def files(self) -> list[Path]:
+        """Files of the input, opened or not."""
+        return [*watch(self._open["path"], self._open["static"] or [])]
+
+    @property
     def latitudes(self) -> FloatArray:
         """Latitudes of all points of the files [degrees]."""
         return self.reader.latitudes

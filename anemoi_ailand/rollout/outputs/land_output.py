@@ -25,7 +25,7 @@ from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 from anemoi_ailand.rollout.outputs.period_means import PERIODS
 from anemoi_ailand.rollout.outputs.point_choice import PointChoice
 from anemoi_ailand.rollout.step.checkpoint import check_task
-from anemoi_ailand.support.atomic import partial_path, remove
+from anemoi_ailand.support.atomic import check_replaceable, partial_path, remove
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.support.netcdf_writer import date_of
 from anemoi_ailand.support.options import check_known, options_of
@@ -199,6 +199,7 @@ class LandOutput(Output):
         An ``output_frequency`` that is not a multiple of the step is a ValueError.
         """
         self._interval  # noqa: B018
+        check_replaceable(self.path)
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:

@@ -179,6 +179,14 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self._restarts is not None and not self.options.dry_run:
                 self._restarts.remove()
 
+    def _read_paths(self) -> list[str | Path]:
+        """Return the files and datasets of all inputs."""
+        found: list[str | Path] = []
+        for of in (self.prognostics_inputs, self.constant_forcings_inputs, self.dynamic_forcings_inputs):
+            for source in of.values():
+                found += [*dataset_paths(source), *getattr(source, "files", ())]
+        return found
+
     def _leave(self, error: BaseException) -> None:
         """Remove what a run that has not made a step has written, else say where its times are."""
         keep = self.under_way or self._resumed is not None
@@ -209,7 +217,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         restart = self.options.restart
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
-        check_outputs(self._writers, restart=restart is not None)
+        check_outputs(self._writers, restart=restart is not None, read=self._read_paths())
         if self.options.shards is not None:
             self._divide()
         if self.options.dry_run:
