@@ -174,8 +174,6 @@ RUN = (
     _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
     _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
          "output_frequency=5h"),
-    _run("two outputs of one name", "The output 'f.nc' is that of two outputs",
-         "output={tee: {outputs: [{land-netcdf: {path: f.nc}}, {land-netcdf: {path: f.nc}}]}}"),
     _run("two dates", "cannot be read: .* has no attribute", "date=[2021-02-01,2021-02-02]", code=2),
     _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
 )  # fmt: skip
@@ -294,6 +292,7 @@ FILES = (
     Fault("data without points", "error", "no points"),
     Fault("an export to a folder that may not be written", "error", "cannot be written to the folder '/proc/nowhere'"),
     Fault("an output that is an input of the run", "error", "late.nc' is an input of the run. Give it another path"),
+    Fault("two outputs of one name", "error", "The output 'f.nc' is that of two outputs"),
     Fault("an output that is a dataset", "error", "d.zarr' is a dataset, which is not replaced"),
     Fault("a run that fails after its first step", "error", "The times before that are in '.*forecast.nc.partial'"),
     Fault(

@@ -6,6 +6,7 @@
 import logging
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import anemoi_ailand as ail
 from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.run.preflight import check_outputs
 from anemoi_ailand.support.atomic import check_replaceable
 from anemoi_ailand.workflows.check import check
 from tests.faults.faults import words
@@ -178,6 +180,8 @@ def test_what_a_failed_run_leaves(seasons, tmp_path):
     path = written(seasons["month"].assign(avg_t=seasons["month"]["avg_t"].copy(data=late)), tmp_path / "late.nc")
     with pytest.raises(Failure, match=words("an output that is an input of the run")):
         launch("inference/rollout-files", options(path, tmp_path, **given, **{"output.land-netcdf.path": path}))
+    with pytest.raises(ValueError, match=words("two outputs of one name")):
+        check_outputs(2 * [SimpleNamespace(path="f.nc")], restart=False)
     for part in ("data", "latitudes"):
         (tmp_path / "d.zarr" / part).mkdir(parents=True)
     with pytest.raises(FileExistsError, match=words("an output that is a dataset")):
