@@ -174,6 +174,8 @@ RUN = (
     _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
     _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
          "output_frequency=5h"),
+    _run("a file as the folder of restarts", "is '/etc/passwd', a file. Give the path of a folder",
+         f"{_RUNNER}.restart.folder=/etc/passwd", f"{_RUNNER}.restart.every=1d"),
     _run("two dates", "cannot be read: .* has no attribute", "date=[2021-02-01,2021-02-02]", code=2),
     _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
 )  # fmt: skip

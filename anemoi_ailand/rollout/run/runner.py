@@ -215,6 +215,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
         _refuse_unsupported(self.config)
         self._calibrations()
         restart = self.options.restart
+        if restart is not None and restart.folder.exists() and not restart.folder.is_dir():
+            raise ValueError(f"`restart.folder` is '{restart.folder}', a file. Give the path of a folder.")
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
         check_outputs(self._writers, restart=restart is not None, read=self._read_paths())
