@@ -296,6 +296,8 @@ FILES = (
     Fault("an output that is an input of the run", "error", "late.nc' is an input of the run. Give it another path"),
     Fault("two outputs of one name", "error", "The output 'f.nc' is that of two outputs"),
     Fault("an output that is a dataset", "error", "d.zarr' is a dataset, which is not replaced"),
+    Fault("a word for true in a coupling", "error", "has `accumulated: 'maybe'`. Give true or false"),
+    Fault("a word for a distance in a coupling", "error", "`points: nearest` is 'all'. Give a distance above 0 in km"),
     Fault("a run that fails after its first step", "error", "The times before that are in '.*forecast.nc.partial'"),
     Fault(
         "a map of novelty of an unchecked run", "error", "`novelty` compares inputs, which `plausibility: off`", code=2
