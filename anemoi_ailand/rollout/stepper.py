@@ -365,8 +365,9 @@ class LandStepper:
             self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
-        made = {"date": dates[-1], "columns": start, "diagnostics": diagnostics, "execution": self.execution}
-        return out, replace(state, **made, checked=True)
+        return out, replace(
+            state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution, checked=True,
+        )  # fmt: skip
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
@@ -776,8 +777,9 @@ class LandStepper:
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
         columns, diagnostics = self.layout.next_start(state.columns, end, out), self.layout.diagnostics(out)
-        made = {"date": state.date + STEP, "columns": columns, "diagnostics": diagnostics, "execution": "plain"}
-        return replace(state, **made, checked=True)
+        return replace(
+            state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain", checked=True,
+        )  # fmt: skip
 
     def _like_state(self, change: Tensor, state: LandState) -> Tensor:
         x = self._vector(state)
