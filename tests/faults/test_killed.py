@@ -18,7 +18,7 @@ import anemoi_ailand as ail
 from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.step.trust import check_whole
 from anemoi_ailand.support.atomic import complete_folder
-from anemoi_ailand.support.checksum import file_sha256, record_sha256, recorded_sha256
+from anemoi_ailand.support.checksum import file_sha256, record_of, record_sha256, recorded_sha256
 from tests.integration.conftest import Chain
 
 #: Program that kills itself before a function of `atomic` publishes for the nth time.
@@ -139,7 +139,10 @@ def test_a_training(tmp_path, dataset):
     with (tmp_path / "log.txt").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 300.0
-        while not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]):
+        # the host's own checkpoint, then the best one with its record: the next epoch trains
+        while (
+            not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not record_of(chain.checkpoint).exists()
+        ):
             assert process.poll() is None and time.monotonic() < end, (tmp_path / "log.txt").read_text()[-2000:]
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
