@@ -140,9 +140,8 @@ def test_a_training(tmp_path, dataset):
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 300.0
         # the host's own checkpoint, then the best one with its record: the next epoch trains
-        while (
-            not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not record_of(chain.checkpoint).exists()
-        ):
+        record = record_of(chain.checkpoint)
+        while not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not record.exists():
             assert process.poll() is None and time.monotonic() < end, (tmp_path / "log.txt").read_text()[-2000:]
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
