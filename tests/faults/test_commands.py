@@ -58,7 +58,7 @@ def test_an_export_that_has_no_place():
 
 
 def test_words_in_a_coupling():
-    """What is neither true nor false, and what is no distance, are refused when they are read."""
+    """Text in place of true or false, or of a distance, is refused when it is read."""
     rain = {"avg_tprate": {"field": "tp", "units": "m", "accumulated": "maybe"}}
     with pytest.raises(ValueError, match=words("a word for true in a coupling")):
         read_forcing(rain, ["avg_tprate"], {"tp": None}, 6.0, ())

@@ -133,7 +133,7 @@ def test_a_dry_run_reads_all_forcing(seasons, tmp_path):
 
 
 def test_states_are_checked_before_their_step(land, seasons, tmp_path):
-    """What was changed or loaded is checked as an initial state, but finite differences at a bound pass."""
+    """Changed and loaded states are checked as initial ones, but finite differences at a bound pass."""
     data = seasons["winter"]
     state = land.initial(data)
     land.step(state.changed({"swvl1": np.full(3, -1.0e-6)}), data)

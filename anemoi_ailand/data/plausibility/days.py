@@ -82,7 +82,7 @@ _DIM_MONTHS = Rule(
 
 @dataclass(frozen=True)
 class _Period:
-    """What is kept of a period, each of shape (point,)."""
+    """Extremes and means of a period, each of shape (point,)."""
 
     brightest: np.ndarray
     lit: np.ndarray
@@ -150,7 +150,7 @@ class Days:
                 self._parts.setdefault(name, []).append(some)
 
     def _judge(self, before: int) -> None:
-        """Judge the days kept, of which ``before`` steps were known earlier."""
+        """Judge the days kept; the first ``before`` steps were known earlier."""
         number = len(self._dates)
         reached = [n for n in (DAY, DAYS_OF_CLOCK, _PERIOD) if before < n <= number]
         if not reached or not self._parts:
