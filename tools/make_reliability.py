@@ -20,6 +20,7 @@ INPUTS = {
     "Static fields": "STATIC",
     "Initial states": "STATE",
     "Forcing": "FORCING",
+    "Forcing over weeks": "MONTH",
     "Inputs that no training has": "UNSEEN",
     "Inputs that look wrong and are sound": "SOUND",
 }

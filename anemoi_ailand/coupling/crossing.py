@@ -164,6 +164,9 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
         _check_dew_point(name, stated, str(pressure), units, what)
     wanted = "K" if pressure else row.units
     window = WINDOWS.get(row.time, 0)
+    for option in ("accumulated", "instants"):
+        if not isinstance(given := options.get(option, False), bool):
+            raise ValueError(f"{what} has `{option}: {given!r}`. Give true or false.")
     if options.get("instants"):
         if not window or options.get("accumulated") or "hours" in options:
             raise ValueError(

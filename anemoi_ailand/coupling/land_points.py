@@ -39,9 +39,12 @@ def land_points(config: Any, land: Places, atmosphere: Places) -> Exchange:
         _check_same(land, atmosphere)
         return Exchange.from_index(np.arange(n_points), n_points)
     if config == "nearest" or (isinstance(config, Mapping) and list(config) == ["nearest"]):
+        within = NEAR if config == "nearest" else config["nearest"]
+        if isinstance(within, bool) or not isinstance(within, int | float) or not within > 0:
+            raise ValueError(f"`points: nearest` is {within!r}. Give a distance above 0 in km.")
         index, degrees = nearest_points(atmosphere, land)
         distance = np.radians(degrees) * EARTH_RADIUS
-        _check_near(distance, NEAR if config == "nearest" else float(config["nearest"]), land)
+        _check_near(distance, float(within), land)
         return Exchange.from_index(index, n_points)
     if isinstance(config, Mapping) and list(config) == ["index"]:
         index = _read_index(Path(str(config["index"])))

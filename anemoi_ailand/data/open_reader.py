@@ -82,7 +82,7 @@ def open_reader(
     Raises
     ------
     ValueError
-        Unknown layout, or nothing recognised in the files.
+        Unknown layout, nothing recognised in the files, or no points.
     FileNotFoundError
         No file matches.
 
@@ -96,6 +96,24 @@ def open_reader(
     >>> sample.read(["swvl1", "stl1"], [datetime(2021, 7, 1)]).shape
     (2, 1, 44)
     """
+    reader = _opened(path, static, layout, options)
+    check_points(reader.latitudes.size, reader.name)
+    return reader
+
+
+def check_points(number: int, what: str) -> None:
+    """Refuse data without points, as a selection of points may leave them."""
+    if not number:
+        raise ValueError(f"{what} has no points. Give another file, or choose points that it has.")
+
+
+def _opened(
+    path: str | Path | Sequence[str | Path],
+    static: str | Path | Sequence[str | Path] | None,
+    layout: str,
+    options: dict[str, Any],
+) -> Reader:
+    """Return the reader of the layout."""
     if (dataset := _anemoi_dataset(path, layout)) is not None:
         from anemoi_ailand.data.dataset_reader import DatasetReader
 

@@ -31,7 +31,8 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum,
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.support.atomic import complete_file
-from anemoi_ailand.support.checksum import record_of, record_sha256
+from anemoi_ailand.support.checksum import record_sha256
+from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def export_step(
     """
     output = Path(output)
     _check_output(output, overwrite)
+    check_folder(output.parent)
     _check_packages()
     dtype = to_dtype(precision)
     step = load_step(checkpoint)
@@ -104,11 +106,11 @@ def export_step(
     model.metadata_props[METADATA_KEY] = json.dumps(description)
     output.parent.mkdir(parents=True, exist_ok=True)
     text = output.with_name(f"{output.name}.txt")
-    record_of(output).unlink(missing_ok=True)  # that of an earlier graph
     with complete_file(output) as graph, complete_file(text) as about:
         _save(model, graph)
         agreement = _checked(graph, host, dtype)
         about.write_text(readable(description), encoding="utf-8")
+        record_sha256(output, coming=graph)  # before: a process killed in between leaves a known graph
     record_sha256(output)
     LOG.info("Written: %s, %.2f MB, and %s", output, output.stat().st_size / 1e6, text.name)
     return agreement

@@ -17,6 +17,7 @@ from anemoi_ailand.hosts.anemoi_models import load_model
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, training_origin
 from anemoi_ailand.rollout.step.training_record import stored_record
 from anemoi_ailand.rollout.step.weights_file import SUFFIX, is_weights, write_weights
+from anemoi_ailand.support.disk_errors import check_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def export_weights(checkpoint: str | Path, output: str | Path, *, overwrite: boo
         raise ValueError(f"The output '{output}' is not a file of weights. Give a name that ends with '{SUFFIX}'.")
     if output.exists() and not overwrite:
         raise FileExistsError(f"'{output}' exists and was not replaced. Give another output, or --overwrite.")
+    check_folder(output.parent)
     step = load_step(checkpoint)
     if is_weights(step.path):
         raise ValueError(f"'{step.path}' is a file of weights already. Copy it.")

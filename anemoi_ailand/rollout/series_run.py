@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from anemoi_ailand.rollout.stepper import LandStepper
+
+LOG = logging.getLogger(__name__)
 
 #: Time after which a bar of progress is shown [s].
 _LONG = 2.0
@@ -141,11 +144,21 @@ def run_series(
 
 def _first_state(source: Source, names: Sequence[str]) -> np.datetime64 | None:
     """Return the first date at which the whole state is given; None, the first date, if there is no such date."""
+    missing: list[str] = []
     for k, record in enumerate(records(source, names, 0, source.dates.size)):
         if len(record) < len(names):
             return None  # a variable is missing at all dates, which `initial` reports
-        if all(np.isfinite(values).all() for values in record.values()):
+        bad = [name for name, values in record.items() if not np.isfinite(values).all()]
+        if not bad:
+            if k:
+                LOG.warning(
+                    "The run starts at %s, not at the first date %s of the data, at which %s has missing values: the "
+                    "state is complete from then on. Fill it, or give `start`.",
+                    *(str(date)[:16] for date in (source.dates[k], source.dates[0])),
+                    missing,
+                )
             return source.dates[k]
+        missing = missing or bad
     return None
 
 

@@ -276,7 +276,7 @@ class LandStepper:
         values = self._values(record, self.initial_names, [when], places, check=check if checks.on else None)
         self._warn(checks, checker)
         columns = self.layout.slot(values[0], self._initial).t().contiguous().t()  # points innermost in memory
-        return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
+        return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic, checked=True)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
         """Compute state and diagnostics 6 h later.
@@ -347,6 +347,7 @@ class LandStepper:
         self._check_own(state)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         checks = self._checker(checker)
+        self._check_changed(state, checks)
         with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
             check = self._forcing_check(state, dates, checks)
             ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
@@ -364,7 +365,9 @@ class LandStepper:
             self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
-        return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)
+        return out, replace(
+            state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution, checked=True,
+        )  # fmt: skip
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
@@ -600,6 +603,7 @@ class LandStepper:
         self._check_own(state)
         date, places = state.date + STEP, (state.latitudes, state.longitudes)
         checks = self._checker(None)
+        self._check_changed(state, checks)
         check = self._forcing_check(state, [date], checks)
         record = record_at(forcing, date, self.forcing_names)
         values = self._values(record, self.layout.forcing, [date], places, check=check)
@@ -640,6 +644,9 @@ class LandStepper:
         return replace(state, columns=torch.cat([state.columns[:, : len(known)], further], -1), inputs=self.inputs)
 
     def _check_own(self, state: LandState) -> None:
+        places, shape = state.latitudes.size, tuple(state.columns.shape)
+        if state.inputs == self.inputs and shape != (places, len(self.inputs)):
+            raise ValueError(f"The state has {places} points and {len(self.inputs)} inputs, but columns of {shape}.")
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
             raise ValueError(
                 f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
@@ -701,6 +708,14 @@ class LandStepper:
         """Return a checker of a run of this stepper."""
         return checker_of(self._loaded, self.plausibility)
 
+    def _check_changed(self, state: LandState, checks: Checker) -> None:
+        """Check a state that was changed, as by an analysis, or read from a file, as an initial one."""
+        if not checks.on or state.checked:
+            return
+        values = state.columns.numpy(force=True)
+        fields = {name: values[:, self.inputs.index(name)] for name in self.initial_names if name not in COMPUTED}
+        checks.start(fields, state.date, (state.latitudes, state.longitudes), changed=True)
+
     def _forcing_check(
         self, state: LandState, dates: Sequence[datetime], checks: Checker
     ) -> Callable[[dict[str, np.ndarray]], None] | None:
@@ -755,12 +770,16 @@ class LandStepper:
             return torch.stack([v.to(self.device, self.dtype).expand(shape) for v in checked])
         if any(type(v) is not np.ndarray or v.shape != shape for v in values):
             values = [np.broadcast_to(_checked_shape(n, _as_array(n, v), shape), shape) for n, v in fields]
+        if odd := [n for (n, _), v in zip(fields, values, strict=True) if v.dtype.kind not in "fiub"]:
+            raise ValueError(f"The forcing or state {odd} has text or complex numbers. Give real numbers.")
         with np.errstate(over="ignore"):  # checked next
             return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self.device)
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
         columns, diagnostics = self.layout.next_start(state.columns, end, out), self.layout.diagnostics(out)
-        return replace(state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain")
+        return replace(
+            state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain", checked=True,
+        )  # fmt: skip
 
     def _like_state(self, change: Tensor, state: LandState) -> Tensor:
         x = self._vector(state)

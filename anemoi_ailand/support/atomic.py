@@ -53,6 +53,14 @@ def publish(partial: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def claim_folder(made: Path, path: Path) -> bool:
     """Rename a folder to ``path`` unless another process has made that; return whether it was renamed."""
     try:
@@ -135,11 +143,24 @@ def _complete_folder(path: Path, proof: str) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def check_replaceable(path: Path) -> None:
+    """Refuse to replace a dataset of Anemoi, from which networks are trained.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` is one.
+    """
+    if (path / "data").is_dir() and (path / "latitudes").is_dir():
+        raise FileExistsError(f"The output '{path}' is a dataset, which is not replaced. Give another output.")
+
+
 def publish_folder(partial: Path, path: Path) -> None:
     """Force a complete folder to disk and rename it to ``path``.
 
-    An earlier folder of that name is removed, or restored on failure.
+    An earlier folder of that name is removed, or restored on failure; a dataset is not replaced.
     """
+    check_replaceable(path)
     for entry in partial.rglob("*"):
         if not entry.is_symlink():
             sync(entry)

@@ -40,16 +40,20 @@ def record_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def record_sha256(path: Path) -> Path:
-    """Write the SHA-256 of a file next to it, as ``sha256sum`` does, and return the path of the record."""
+def record_sha256(path: Path, coming: Path | None = None) -> Path:
+    """Write the SHA-256 of a file next to it, as ``sha256sum`` does, and return the path of the record.
+
+    With ``coming``, a complete file that gets the name next, the record has both, so that it is true at any moment.
+    """
     record = record_of(path)
+    files = [file for file in (path, coming) if file is not None and file.is_file()]
     with complete_file(record) as partial:
-        partial.write_text(f"{file_sha256(path)}  {path.name}\n", encoding="utf-8")
+        partial.write_text("".join(f"{file_sha256(file)}  {path.name}\n" for file in files), encoding="utf-8")
     return record
 
 
-def recorded_sha256(path: Path) -> str | None:
-    """Read the SHA-256 of the record of a file; None without a record.
+def recorded_sha256(path: Path) -> tuple[str, ...]:
+    """Read the SHA-256 of the record of a file, or both of one that was being replaced; empty without a record.
 
     Raises
     ------
@@ -58,14 +62,14 @@ def recorded_sha256(path: Path) -> str | None:
     """
     record = record_of(path)
     if not record.is_file():
-        return None
-    words = record.read_text(encoding="utf-8", errors="replace").split()
-    if len(words) != 2 or len(words[0]) != 64 or words[1].lstrip("*") != path.name:
+        return ()
+    lines = [line.split() for line in record.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if not lines or any(len(w) != 2 or len(w[0]) != 64 or w[1].lstrip("*") != path.name for w in lines):
         raise ValueError(
             f"The record '{record}' is not 'CHECKSUM  {path.name}', as `sha256sum {path.name}` writes it. Correct it, "
             "or remove it and trust the file."
         )
-    return words[0].lower()
+    return tuple(digest.lower() for digest, _ in lines)
 
 
 def code_sha256(places: Sequence[str]) -> str:

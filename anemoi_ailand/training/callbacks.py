@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from anemoi_ailand.hosts.anemoi_training import CheckpointHooks
 from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.checksum import record_of, record_sha256
-from anemoi_ailand.support.lock import acquire, release
+from anemoi_ailand.support.lock import InUse, acquire, release
 
 
 class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
@@ -52,9 +52,11 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
 
     def saved(self, partial: Path, path: Path) -> None:
         """Force a complete checkpoint to disk, give it its name, and record its checksum."""
-        record_of(path).unlink(missing_ok=True)  # a record of another file is worse than none
+        recorded = path.name.startswith(_FOR_INFERENCE)
+        if recorded:
+            record_sha256(path, coming=partial)  # before: a process killed in between leaves a sound file known
         publish(partial, path)
-        if path.name.startswith(_FOR_INFERENCE):
+        if recorded:
             record_sha256(path)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -63,10 +65,16 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
         record_checkpoints(trainer)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Take the folder for this training: another one would replace its best checkpoint."""
+        """Take the folder for this training: another one would replace its best checkpoint.
+
+        The end of the process, without a traceback, if another training has it.
+        """
         super().setup(trainer, pl_module, stage)
         if trainer.is_global_zero:
-            acquire(self._folder)
+            try:
+                acquire(self._folder)
+            except InUse as error:
+                raise SystemExit(f"anemoi-training: {error.strerror}") from None
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Record the last checkpoints, and give the folder back."""

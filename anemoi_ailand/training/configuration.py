@@ -6,7 +6,7 @@
 anemoi-training's own validation knows no plug-in tasks, models or losses, so that the configurations of this package
 switch it off. Here every key is compared with the keys that exist: those of anemoi-training's packaged configurations
 and schemas, those of this package, and the parameters of every class that a ``_target_`` names. Weights and lists name
-variables of the table, periods are not empty, and validation has its own dates.
+variables of the table, periods are not empty, validation has its own dates, and values are possible.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import inspect
 import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.support.packaged import listing
+from anemoi_ailand.training.configuration_values import wrong_values
 from anemoi_ailand.variables import VARIABLES
 
 #: Keys that exist: a subtree for each key, None for a value. ``ANY`` stands for every name, ``ALL`` for every tree.
@@ -75,10 +76,11 @@ def check_configuration(config: DictConfig) -> None:
     ValueError
         Keys that do not exist, with the nearest one; variables that are not in the table, or that are given twice;
         weights of variables that are not predicted; a period that ends before it begins; dates of the validation
-        inside those of the training, unless ``land.shared_dates`` is true.
+        inside those of the training, unless ``land.shared_dates`` is true; values that no training can take.
     """
     raw: Any = OmegaConf.to_container(config, resolve=False)
-    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_periods(config)]
+    values = wrong_values(partial(_resolved, config))
+    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_periods(config), *values]
     if found:
         lines = "\n".join(f"  {text}" for text in found)
         number = f"{len(found)} mistake{'s' if len(found) > 1 else ''}"

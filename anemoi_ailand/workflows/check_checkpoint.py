@@ -102,7 +102,7 @@ def _identity(path: Path) -> list[str]:
         state = "not needed: the weights have one of their own, and are read without executing anything"
     else:
         try:
-            if recorded_sha256(path) is not None:
+            if recorded_sha256(path):
                 state = "recorded next to it"
         except ValueError as error:
             state = str(error)

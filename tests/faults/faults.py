@@ -94,6 +94,34 @@ TRAINING = (
 )  # fmt: skip
 
 
+#: Values that no training can take, found likewise.
+VALUES = tuple(
+    Fault(f"value `{option}`", "error", words, (option,)) for option, words in (
+        ("training.optimization.lr=-1", "lr' is -1. Give a number above 0"),
+        ("training.optimization.lr=fast", "lr' is 'fast'. Give a number"),
+        ("training.optimization.lr_scheduler.lr_min=-1", "lr_min' is -1. Give a number of at least 0"),
+        ("dataloader.batch_size.training=0", "training' is 0. Give a whole number of at least 1"),
+        ("dataloader.batch_size.validation=2.5", "validation' is 2.5. Give a whole number"),
+        ("dataloader.num_workers.training=-1", "training' is -1. Give a whole number of at least 0"),
+        ("training.max_epochs=-3", "max_epochs' is -3. Give a whole number of at least 1"),
+        ("training.precision=8", "precision' is 8. "),
+        ("training.precision=float32", "precision' is 'float32'. "),
+        ("land.execution=fast", "execution' is 'fast'. Available"),
+        ("land.plausibility=maybe", "plausibility' is 'maybe'. Available"),
+        ("land.points=0", "points' is 0. Give a whole number of at least 1"),
+        ("land.state_noise=-0.1", "state_noise' is -0.1. Give a number of at least 0"),
+        ("land.time_limit=soon", "time_limit' is 'soon'. Give a duration"),
+        ("task.rollout={start: 4, epoch_increment: 1, maximum: 2, steps: null}", "maximum' is 2, less than"),
+        ("task.rollout.steps=[1,0,2]", r"steps' is \[1, 0, 2\]. Give the steps of each epoch"),
+        ("task.validation_rollout=0", "validation_rollout' is 0"),
+        ("model.model.width=0", "width' is 0. Give a whole number"),
+        (f"{_WEIGHTS}.sd=-1", "sd' is -1. Give a number of at least 0"),
+        ("system.hardware.accelerator=tpuu", "accelerator' is 'tpuu'. "),
+        ("training.max_steps=-1", "max_steps' is -1. Give a whole number of at least 1"),
+    )
+)  # fmt: skip
+
+
 def _run(name: str, words: str, *options: str, code: int = 3) -> Fault:
     return Fault(name, "error", words, options, code)
 
@@ -146,6 +174,9 @@ RUN = (
     _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
     _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
          "output_frequency=5h"),
+    _run("a file as the folder of restarts", "is '/etc/passwd', a file. Give the path of a folder",
+         f"{_RUNNER}.restart.folder=/etc/passwd", f"{_RUNNER}.restart.every=1d"),
+    _run("two dates", "cannot be read: .* has no attribute", "date=[2021-02-01,2021-02-02]", code=2),
     _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
 )  # fmt: skip
 
@@ -251,6 +282,23 @@ FILES = (
     Fault("SIGKILL during re-forecasts", "fine"),
     Fault("SIGKILL while a result of several files is written", "fine"),
     Fault("SIGKILL during an export", "fine"),
+    Fault("SIGKILL during the export of a graph", "fine"),
+    Fault("SIGKILL during a training", "fine"),
+    Fault("SIGKILL between a checkpoint and its record", "fine"),
+    Fault("a checkpoint that is newer than its record", "error", "was written after the record of its checksum"),
+    Fault("a state that was changed to what is impossible", "error", "'swvl1' .* is -0.001 m3 m-3"),
+    Fault("a state in a file that is impossible", "error", "'swvl1' .* is 2 m3 m-3"),
+    Fault("a state of fewer rows than places", "error", "The state has 3 points and .* but columns of"),
+    Fault("text or complex numbers as forcing", "error", r"\['avg_t'\] has text or complex numbers"),
+    Fault("missing values in the first states", "warning", "The run starts at 2021-02-01T06:00, not at the first date"),
+    Fault("data without points", "error", "no points"),
+    Fault("an export to a folder that may not be written", "error", "cannot be written to the folder '/proc/nowhere'"),
+    Fault("an output that is an input of the run", "error", "late.nc' is an input of the run. Give it another path"),
+    Fault("two outputs of one name", "error", "The output 'f.nc' is that of two outputs"),
+    Fault("an output that is a dataset", "error", "d.zarr' is a dataset, which is not replaced"),
+    Fault("a word for true in a coupling", "error", "has `accumulated: 'maybe'`. Give true or false"),
+    Fault("a word for a distance in a coupling", "error", "`points: nearest` is 'all'. Give a distance above 0 in km"),
+    Fault("a run that fails after its first step", "error", "The times before that are in '.*forecast.nc.partial'"),
     Fault(
         "a map of novelty of an unchecked run", "error", "`novelty` compares inputs, which `plausibility: off`", code=2
     ),
@@ -262,7 +310,13 @@ FILES = (
 )
 
 #: All tables by the heading of each.
-TABLES = {"Trainings": TRAINING, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
+TABLES = {
+    "Trainings": TRAINING,
+    "Values of trainings": VALUES,
+    "Runs": RUN,
+    "Other commands": COMMANDS,
+    "Files and processes": FILES,
+}
 
 
 def words(name: str) -> str:

@@ -103,6 +103,27 @@ def of_date(name: str, date: int, function: Callable[[xr.DataArray], xr.DataArra
     return lambda data: data.assign({name: data[name].where(data.time != data.time[date], function(data[name]))})
 
 
+def daily(*names: str) -> Change:
+    """Replace values by the mean of their day, of a whole number of days after the first date."""
+
+    def held(x: np.ndarray) -> np.ndarray:
+        days = (len(x) - 1) // 4
+        means = x[1 : 1 + 4 * days].reshape(days, 4, -1).mean(axis=1)
+        return np.concatenate([x[:1], np.repeat(means, 4, axis=0), x[1 + 4 * days :]]).astype("f4")
+
+    return apply(held, *names)
+
+
+def first(days: int, change: Change) -> Change:
+    """Make a change in the first days, which are all that is run."""
+    return lambda data: change(data).isel(time=slice(0, 4 * days + 1))
+
+
+def at_places(chosen: slice, change: Change) -> Change:
+    """Make a change at some of the points, which are all that is run."""
+    return lambda data: change(data.isel(point=chosen))
+
+
 def drawn(size: float, *names: str) -> Change:
     """Add noise."""
     return apply(lambda x: x + np.random.default_rng(1).normal(0.0, size, x.shape).astype("f4"), *names)
@@ -184,6 +205,10 @@ STATE = [
     Case("more water than snow", ERROR, "liquid water in snow", both(put(0.0, "sd", "snowc"), put(20.0, "slw"))),
     Case("negative interception", ERROR, "'src'", put(-0.2, "src")),
     Case("interception of 500", ERROR, "'src'", put(500.0, "src")),
+    Case("one soil water everywhere", WARNING, "in all layers at all points",
+         put(0.25, "swvl1", "swvl2", "swvl3", "swvl4")),
+    Case("some snow in summer", WARNING, "below more than 10 kg m-2 of snow",
+         both(put(30.0, "sd"), put(1.0, "snowc"), put(200.0, "rsn"), put(273.0, "tsn"), put(0.0, "slw")), "summer"),
     Case("leaf area index of 50", ERROR, "'lai_hv'", put(50.0, "lai_hv")),
     Case("negative leaf area index", ERROR, "'lai_lv'", put(-1.0, "lai_lv")),
 ]  # fmt: skip
@@ -193,6 +218,10 @@ FORCING = [
     Case("sunshine in one night", WARNING, "the sun is not there", one_night),
     Case("radiation six hours late", ERROR, "peaks 6 h after the sun", later(1, "avg_sdswrf")),
     Case("radiation six hours early", ERROR, "peaks 6 h before the sun", later(-1, "avg_sdswrf")),
+    Case("radiation six hours late in one day", WARNING, "peaks 6 h after the sun",
+         at_places(slice(1), first(1, later(1, "avg_sdswrf"))), "winter"),
+    Case("means six hours late", ERROR, "peaks 6 h after the sun",
+         later(1, "avg_t", "avg_q", "avg_sp", "avg_u", "avg_v", "avg_sdswrf", "avg_sdlwrf", "avg_tprate", "avg_tsrwe")),
     Case("radiation twelve hours late", ERROR, "peaks 1", later(2, "avg_sdswrf")),
     Case("no radiation", WARNING, "share of that outside the atmosphere", put(0.0, "avg_sdswrf")),
     Case("negative radiation", ERROR, "'avg_sdswrf'", put(-50.0, "avg_sdswrf")),
@@ -237,9 +266,39 @@ FORCING = [
     Case("pressure in kPa", ERROR, "kPa", apply(lambda x: x / 1000.0, "avg_sp")),
     Case("wind of 300", ERROR, "'avg_u'", put(300.0, "avg_u")),
     Case("wind of 60", WARNING, "wind", put(60.0, "avg_v")),
+    Case("places in radians", WARNING, "gulf of guinea",
+         first(1, both(place(np.deg2rad, "latitude"), place(np.deg2rad, "longitude"), put(60.0, "avg_sdswrf")))),
+    Case("no wind", WARNING, "the strongest wind", put(0.0, "avg_u", "avg_v")),
+    Case("rain at -15 degC", WARNING, "during rain",
+         both(put(5.0e-5, "avg_tprate"), put(0.0, "avg_tsrwe"), put(258.0, "avg_t", "t"), put(1.0e-3, "avg_q", "q"),
+              put(200.0, "avg_sdlwrf"))),
     Case("a gap in temperature", ERROR, "missing", of_date("avg_t", 5, lambda x: x * np.nan)),
     Case("a fill value", ERROR, "-9999", put(-9999.0, "avg_t", point=1)),
     Case("a spike of 30 K", WARNING, "less that", of_date("avg_t", 6, lambda x: x + 30.0)),
+]  # fmt: skip
+
+#: What only shows over many days or at many places: twenty days of the whole sample.
+MONTH = [
+    Case("no wind for a month at one place", WARNING, "the strongest wind",
+         at_places(slice(1), put(0.0, "avg_u", "avg_v")), "month"),
+    Case("the same wind for a month", WARNING, "standard deviation in time of wind speed", put(3.0, "avg_u", "avg_v"),
+         "month"),
+    Case("no rain anywhere", WARNING, "without any precipitation", put(0.0, "avg_tprate", "avg_tsrwe"), "month"),
+    Case("half the short-wave radiation", WARNING, "highest short-wave radiation of some days",
+         apply(lambda x: 0.5 * x, "avg_sdswrf"), "month"),
+    Case("long-wave radiation of 70 %", WARNING, "long-wave radiation over that of a clear sky, the median",
+         apply(lambda x: 0.7 * x, "avg_sdlwrf"), "month"),
+    Case("long-wave radiation of 70 % at one place", WARNING, "long-wave radiation over that of a clear sky, mean",
+         at_places(slice(1), apply(lambda x: 0.7 * x, "avg_sdlwrf")), "month"),
+    Case("wind in knots", WARNING, "unit knots would fit", apply(lambda x: 1.9438 * x, "avg_u", "avg_v"), "month"),
+    Case("wind in km h-1", WARNING, "unit km h-1 would fit", apply(lambda x: 3.6 * x, "avg_u", "avg_v"), "month"),
+    Case("temperature of whole days", WARNING, "'avg_t' is that of the step before", daily("avg_t"), "month"),
+    Case("long-wave radiation of whole days", WARNING, "'avg_sdlwrf' is that of the step before", daily("avg_sdlwrf"),
+         "month"),
+    Case("elevation in metres at one high place", WARNING, "as metres, z would fit",
+         at_places(slice(42, 43), apply(lambda x: x / 9.80665, "z")), "month"),
+    Case("a month as it is", FINE, "", lambda data: data, "month"),
+    Case("a month at one place as it is", FINE, "", at_places(slice(20, 21), lambda data: data), "month"),
 ]  # fmt: skip
 
 #: Values within all bounds, which the record of the training data of the network tells.
@@ -283,4 +342,4 @@ SOUND = [
     Case("radiation of one hour at dusk", FINE, "", apply(lambda x: x + 15.0, "avg_sdswrf")),
 ]  # fmt: skip
 
-CASES = [*STATIC, *STATE, *FORCING, *UNSEEN, *SOUND]
+CASES = [*STATIC, *STATE, *FORCING, *MONTH, *UNSEEN, *SOUND]

@@ -7,12 +7,17 @@ import re
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from anemoi_ailand.__main__ import main
 from anemoi_ailand.commands.run import CODES
+from anemoi_ailand.coupling.crossing import read_forcing
+from anemoi_ailand.coupling.land_points import land_points
+from anemoi_ailand.export.onnx_export import export_step
+from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.run.launch import Failure, launch
-from tests.faults.faults import COMMANDS, RUN
+from tests.faults.faults import COMMANDS, RUN, words
 
 FILES = "inference/rollout-files"
 
@@ -43,6 +48,25 @@ def test_runs(tmp_path, monkeypatch):
     assert not wrong
     assert list(tmp_path.iterdir()) == []
     assert not [t for t in threading.enumerate() if t.name.startswith("ReadAhead")]
+
+
+def test_an_export_that_has_no_place():
+    """It is refused before the graph is made, which takes minutes."""
+    for export, name in ((export_step, "land.onnx"), (export_weights, "land.safetensors")):
+        with pytest.raises(OSError, match=words("an export to a folder that may not be written")):
+            export("ailand-small", f"/proc/nowhere/{name}")
+
+
+def test_words_in_a_coupling():
+    """Text in place of true or false, or of a distance, is refused when it is read."""
+    rain = {"avg_tprate": {"field": "tp", "units": "m", "accumulated": "maybe"}}
+    with pytest.raises(ValueError, match=words("a word for true in a coupling")):
+        read_forcing(rain, ["avg_tprate"], {"tp": None}, 6.0, ())
+    place = np.zeros(1), np.zeros(1)
+    for distance in ("all", -5, True):
+        expected = words("a word for a distance in a coupling").replace("'all'", re.escape(repr(distance)))
+        with pytest.raises(ValueError, match=expected):
+            land_points({"nearest": distance}, place, place)
 
 
 def ended(arguments, capsys, monkeypatch):

@@ -4,7 +4,11 @@
 """Every wrong input of the catalogue is refused or warned of, and nothing that is sound."""
 
 import logging
+import re
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -12,6 +16,8 @@ import anemoi_ailand as ail
 from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.run.preflight import check_outputs
+from anemoi_ailand.support.atomic import check_replaceable
 from anemoi_ailand.workflows.check import check
 from tests.faults.faults import words
 from tests.faults.inputs import CASES, ERROR, FINE, WARNING
@@ -39,7 +45,8 @@ def seasons():
     data = ail.open_data("$AILAND_SAMPLE")
     points = data.nearest(*PLACES, within=1000.0)
     found = {name: data.to_xarray(period, points=points).load() for name, period in PERIODS.items()}
-    return found | {"everywhere": data.to_xarray(PERIODS["winter"]).load()}
+    month = data.to_xarray(("2021-07-10", "2021-07-30")).load()
+    return found | {"everywhere": data.to_xarray(PERIODS["winter"]).load(), "month": month}
 
 
 def outcome(land, data, caplog):
@@ -123,6 +130,66 @@ def test_a_dry_run_reads_all_forcing(seasons, tmp_path):
     path = written(data.assign(avg_tsrwe=data["avg_tsrwe"].copy(data=late)), tmp_path / "late.nc")
     with pytest.raises(Failure, match="Snowfall beyond"):
         launch("inference/rollout-files", options(path, tmp_path), dry_run=True)
+
+
+def test_states_are_checked_before_their_step(land, seasons, tmp_path):
+    """Changed and loaded states are checked as initial ones, but finite differences at a bound pass."""
+    data = seasons["winter"]
+    state = land.initial(data)
+    land.step(state.changed({"swvl1": np.full(3, -1.0e-6)}), data)
+    impossible = state.changed({"swvl1": np.full(3, -1.0e-3)})
+    for step in (land.step, land.propagate):
+        with pytest.raises(Implausible, match=words("a state that was changed to what is impossible")):
+            step(impossible, data)
+    path = land.save(state.changed({"swvl1": np.full(3, 2.0)}), tmp_path / "land.state")
+    with pytest.raises(Implausible, match=words("a state in a file that is impossible")):
+        land.step(land.load(path), data)
+    with pytest.raises(ValueError, match=words("a state of fewer rows than places")):
+        land.step(replace(state, columns=state.columns[:2]), data)
+    forcing = {name: data[name].values[1] for name in land.needs["forcing"]}
+    for kind in (str, complex):
+        with pytest.raises(ValueError, match=words("text or complex numbers as forcing")):
+            land.step(state, {**forcing, "avg_t": forcing["avg_t"].astype(kind)})
+    assert land.step(state, data).checked
+
+
+def test_data_that_lack_something_at_once(land, seasons, tmp_path, caplog):
+    """A start that is not complete is left out, which is said; data without points are refused everywhere."""
+    data = seasons["winter"].copy(deep=True)
+    data["swvl1"].values[0, 1] = np.nan
+    with caplog.at_level(logging.WARNING, "anemoi_ailand"):
+        assert land.run(data, ["skt"], progress=False).sizes["time"] == data.sizes["time"] - 1
+    assert re.search(words("missing values in the first states"), caplog.text)
+    nowhere = data.isel(point=[])
+    path = written(nowhere, tmp_path / "nowhere.nc")
+    for attempt in (lambda: land.run(nowhere, progress=False), lambda: check(path, tmp_path / "report")):
+        with pytest.raises(ValueError, match=words("data without points")):
+            attempt()
+
+
+def test_what_a_failed_run_leaves(seasons, tmp_path):
+    """Nothing before its first step; afterwards its times, which can be read."""
+    cases = {case.name: case for case in CASES}
+    path = written(cases["soil type 9"].change(seasons["month"].copy()), tmp_path / "wrong.nc")
+    given = {"date": "2021-07-10", "lead_time": "15d"}
+    with pytest.raises(Failure, match="'slt'"):
+        launch("inference/rollout-files", options(path, tmp_path, **given))
+    assert not [*tmp_path.glob("forecast*")]
+    late = seasons["month"]["avg_t"].values.copy()
+    late[58] = 400.0
+    path = written(seasons["month"].assign(avg_t=seasons["month"]["avg_t"].copy(data=late)), tmp_path / "late.nc")
+    with pytest.raises(Failure, match=words("an output that is an input of the run")):
+        launch("inference/rollout-files", options(path, tmp_path, **given, **{"output.land-netcdf.path": path}))
+    with pytest.raises(ValueError, match=words("two outputs of one name")):
+        check_outputs(2 * [SimpleNamespace(path="f.nc")], restart=False)
+    for part in ("data", "latitudes"):
+        (tmp_path / "d.zarr" / part).mkdir(parents=True)
+    with pytest.raises(FileExistsError, match=words("an output that is a dataset")):
+        check_replaceable(tmp_path / "d.zarr")
+    with pytest.raises(Failure, match=words("a run that fails after its first step")):
+        launch("inference/rollout-files", options(path, tmp_path, **given))
+    with xr.open_dataset(tmp_path / "forecast.nc.partial") as kept:
+        assert kept.sizes["time"] == 33
 
 
 def test_data_sets_and_reports_say_the_same(seasons, tmp_path):

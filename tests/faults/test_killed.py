@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 
 import pytest
+import torch
 
 import anemoi_ailand as ail
 from anemoi_ailand.export.weights_export import export_weights
+from anemoi_ailand.rollout.step.trust import check_whole
 from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.checksum import file_sha256, record_of, record_sha256, recorded_sha256
+from tests.integration.conftest import Chain
 
 #: Program that kills itself before a function of `atomic` publishes for the nth time.
 PROGRAM = """
@@ -80,6 +85,71 @@ export_weights("ailand-small", "s.safetensors")
     path = export_weights("ailand-small", tmp_path / "s.safetensors")
     assert names(tmp_path) == ["s.safetensors"]
     assert ail.load(path).outputs == ail.load("ailand-small").outputs
+
+
+def test_a_graph(tmp_path):
+    """It has its name when it is whole; an earlier one stays, and is known."""
+    work = """
+from types import SimpleNamespace
+from anemoi_ailand.export import onnx_export
+onnx_export.graph_of = lambda *_: SimpleNamespace(metadata_props={})
+onnx_export._save = lambda _, path: path.write_bytes(os.urandom(8))
+onnx_export._checked = lambda *_: None
+onnx_export.export_step("ailand-small", "s.onnx", overwrite=True)
+"""
+    killed(work, 2, tmp_path)  # with the record, before the description
+    assert not (tmp_path / "s.onnx").exists()
+    (tmp_path / "s.onnx").write_bytes(b"earlier")
+    record_sha256(tmp_path / "s.onnx")
+    killed(work, 3, tmp_path)
+    assert (tmp_path / "s.onnx").read_bytes() == b"earlier"
+    assert file_sha256(tmp_path / "s.onnx") in recorded_sha256(tmp_path / "s.onnx")
+
+
+def test_a_checkpoint_and_its_record(tmp_path):
+    """Whenever a training is killed while it replaces its best checkpoint, the record is true of the file."""
+    work = """
+import torch
+from anemoi_ailand.training.callbacks import BestCheckpoint
+torch.save({"new": 1}, "inference-best.partial.ckpt")
+BestCheckpoint(".").saved(Path("inference-best.partial.ckpt"), Path("inference-best.ckpt"))
+"""
+    best = tmp_path / "inference-best.ckpt"
+    for n in (1, 2, 3):  # the record of both, the checkpoint, its own record
+        torch.save({"old": 1}, best)
+        record_sha256(best)
+        killed(
+            work.replace("BestCheckpoint(", "callbacks.BestCheckpoint(").replace(
+                "from anemoi_ailand.training.callbacks import BestCheckpoint",
+                "from anemoi_ailand.training import callbacks\ncallbacks.publish = atomic.publish",
+            ),
+            n,
+            tmp_path,
+        )
+        assert check_whole(best)
+        assert ("new" in torch.load(best)) == (n == 3)
+
+
+@pytest.mark.slow
+def test_a_training(tmp_path, dataset):
+    """Its best checkpoint is whole and known, and it resumes from its newest one."""
+    chain = Chain(tmp_path, dataset, tmp_path / "training")
+    many = ("training.max_epochs=200", "training.max_steps=100000")
+    command = [sys.executable, "-m", "anemoi.training", *chain.training_arguments(chain.training, *many)]
+    with (tmp_path / "log.txt").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+        end = time.monotonic() + 300.0
+        # the host's own checkpoint, then the best one with its record: the next epoch trains
+        record = record_of(chain.checkpoint)
+        while not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not record.exists():
+            assert process.poll() is None and time.monotonic() < end, (tmp_path / "log.txt").read_text()[-2000:]
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert ail.load(chain.checkpoint).outputs
+    done = chain.train(chain.training, f"training.run_id={found[0].parent.name}", "training.max_epochs=200",
+                       "training.max_steps=25")  # fmt: skip
+    assert "Restor" in done.stdout + done.stderr
 
 
 @pytest.mark.slow

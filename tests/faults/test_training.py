@@ -14,7 +14,7 @@ from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.training.configuration import date_of
 from anemoi_ailand.training.point_blocks import check_points
 from benchmarks.contest.settings import CONFIGS as CONTEST
-from tests.faults.faults import TRAINING, words
+from tests.faults.faults import TRAINING, VALUES, words
 
 GIVEN = ("system.input.dataset=d.zarr", "system.output.root=out")
 SHIPPED = [*(p for n, p in listing("configs").items() if n.startswith("training/")), *(CONTEST / "training").iterdir()]
@@ -49,6 +49,18 @@ def test_catalogue():
         or ("has 1 mistake:" not in found[fault.name] and fault.expected == "error")
     }
     assert not wrong
+
+
+@pytest.mark.slow
+def test_values():
+    """All values that no training can take are found, many in one message; a key that has two, in two."""
+    left, wrong = list(VALUES), []
+    while left:
+        chosen = {fault.options[0].partition("=")[0]: fault for fault in left}
+        message = said("ailand", *(fault.options[0] for fault in chosen.values()))
+        wrong += [fault.name for fault in chosen.values() if not re.search(fault.words, message)]
+        left = [fault for fault in left if fault not in chosen.values()]
+    assert wrong == []
 
 
 def test_all_mistakes_in_one_message():

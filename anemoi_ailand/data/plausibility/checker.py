@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -16,42 +16,29 @@ from typing import get_args
 import numpy as np
 
 from anemoi_ailand.constants import STEP, Plausibility
+from anemoi_ailand.data.plausibility.days import Days
+from anemoi_ailand.data.plausibility.findings import Finding, Implausible, merged, widened
 from anemoi_ailand.data.plausibility.novelty import Novelty, unseen_rule, unseen_types
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
     CHECKED_AT_START,
-    DAYS,
     FIRST,
     FORCING,
     STATE,
     STATIC,
     Rule,
     range_rule,
-    text_of,
 )
 from anemoi_ailand.data.plausibility.scale import likely_unit
-from anemoi_ailand.data.plausibility.sunshine import (
-    LargestInsolation,
-    Places,
-    SunClock,
-    compare_clocks,
-    follows_at,
-    sentence_of,
-)
+from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
 from anemoi_ailand.support.options import suggestion
-from anemoi_ailand.variables import VARIABLES, Range, Role, Time
+from anemoi_ailand.variables import VARIABLES, Role, Time
 
 LOG = logging.getLogger(__name__)
 
-#: Steps that tell a clock: two days.
-DAYS_OF_CLOCK = 8
-
-#: Share of a range by which rounding may exceed a limit, and the rounding of packing and float32 at zero.
-_ROUNDING, _ZERO = 1.0e-6, 1.0e-6
-
-#: Points whose clocks are compared at most, spread over all.
-_CLOCKS = 500
+#: Change beyond a bound that is forgiven, as a share of it or of one unit: finite differences change soil by 1e-6.
+_DIFFERENCE = 1.0e-5
 
 #: Numbers of findings in a message, and of points that are named.
 _LISTED = 8
@@ -65,6 +52,8 @@ _OF_TRAINING = ("size of ", "unseen ")
 #: Forcing and state that differ from place to place.
 _WEATHER, _SOIL = ("avg_t", "avg_q", "avg_sdlwrf"), ("stl1", "stl4")
 
+_WATER, _WIND = ("swvl1", "swvl2", "swvl3", "swvl4"), ("avg_u", "avg_v", "u", "v")
+
 #: Forcing whose instant at the start of a run is checked with the state.
 _INSTANTS = ("t", "q", "lai_lv", "lai_hv", "al")
 
@@ -77,100 +66,12 @@ _SUN = Rule(
     "longitude.",
 )  # fmt: skip
 
-#: Shift of the clock that is an error and one that is a warning [h], with the gain of correlation that proves it. In
-#: sound data at most 2 h or 0.23 for two days; East River 3 h and 0.34.
-_WRONG, _DOUBTFUL = (5, 0.3), (3, 0.25)
-
-#: Correlation with the sun below which radiation does not follow it; at least 0.49 in sound data, East River 0.17.
-_FOLLOWS = 0.1
-
-#: Gain of correlation with the sun of other coordinates that is a warning, with a week of steps and with fewer. In
-#: sound data at most 0.05 and 0.13; Col de Porte with exchanged coordinates has 0.10 to 0.37.
-_MISPLACED, _MISPLACED_SOON, _WEEK = 0.09, 0.2, 28
-
-#: Mistakes that explain a sun of other coordinates.
-_HINTS = (
-    "With latitude and longitude exchanged, radiation would follow the sun.",
-    "With longitude of the other sign, radiation would follow the sun.",
-)
-
-#: Radiation over that of the sun outside the atmosphere, mean over days. 0.05 to 0.93; 0.008 at East River.
-_SHARE = Rule(
-    "brightness", "Short-wave radiation (avg_sdswrf) as a share of that outside the atmosphere, mean over days,", "1",
-    ("avg_sdswrf",), lambda x: x, (None, 1.5), (0.005, 1.02),
-    "Radiation is a mean over 6 h in W m-2: check its unit, clock and place.",
-)  # fmt: skip
-
-
 #: Water that a step loses or creates [kg m-2]. At most 2.5e-4 in runs of the packaged networks.
 _BUDGET = Rule(
     "water_budget", "Water lost (positive) or created in a step, rain less evaporation, runoff and storage,", "kg m-2",
     ("evap", "sro", "ssro", "sd", "src", "swvl1", "swvl2", "swvl3", "swvl4"), lambda x: x, (-20.0, 20.0), (-0.05, 0.05),
     "The network does not keep its water: storage may grow or dry up without end in a long run.",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Values that break one rule: how many, where and when first, and the worst.
-
-    Attributes
-    ----------
-    rule : Rule
-        Rule that is broken.
-    error : bool
-        Whether the values are impossible, else implausible.
-    number, total : int
-        Values found, and points checked.
-    worst : float
-        Value farthest outside.
-    date : datetime, optional
-        Date of the first; None of static fields.
-    place : pair of float
-        Latitude and longitude of the first.
-    dates : int
-        Number of dates with such a value.
-    detail : str
-        Sentence of its own instead of the rule's.
-    """
-
-    rule: Rule
-    error: bool
-    number: int
-    total: int
-    worst: float
-    date: datetime | None
-    place: tuple[float, float]
-    dates: int = 1
-    detail: str = ""
-
-    def __str__(self) -> str:
-        when = "" if self.date is None else f" at {self.date:%Y-%m-%d %H:%M}" if self.dates == 1 else (
-            f", first at {self.date:%Y-%m-%d %H:%M} and at {self.dates} dates,"
-        )  # fmt: skip
-        lat, lon = self.place
-        where = f"latitude {lat:.3f}, longitude {lon:.3f}"
-        if self.detail:
-            return f"{self.detail} ({self.number} of {self.total} points, the first at {where}). {self.rule.advice}"
-        limits = self.rule.possible if self.error else self.rule.plausible
-        share = f"{self.number} of {self.total} points" if self.dates == 1 else f"{self.number} values"
-        unit = "" if self.rule.units == "1" else f" {self.rule.units}"
-        kind = "possible" if self.error else "plausible"
-        return (
-            f"{self.rule.words} is {self.worst:.4g}{unit}{when} at {share}, the first at "
-            f"{where}; {kind} is {text_of(limits, self.rule.units, self.rule.whole)}. {self.rule.advice}"
-        )
-
-
-class Implausible(ValueError):
-    """Impossible values, or implausible ones in a strict run; ``findings`` has them."""
-
-    #: Exit code of commands, that of `run` for an input that does not fit.
-    exit_code = 3
-
-    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
-        super().__init__(message)
-        self.findings = tuple(findings)
 
 
 class Checker:
@@ -224,7 +125,7 @@ class Checker:
         self._found: dict[tuple[str, bool], Finding] = {}
         self._static: dict[str, np.ndarray] = {}
         self._before: dict[str, np.ndarray] = {}
-        self._largest, self._clock_known = LargestInsolation(), False
+        self._largest, self._days = LargestInsolation(), Days(self._apply, self._merge, self._compare_wind)
         self._first = True
         self._where: Places | None = None
         self._training, self.maps = training, False
@@ -242,8 +143,10 @@ class Checker:
         """Everything found so far, errors first."""
         return sorted(self._found.values(), key=lambda found: not found.error)
 
-    def start(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+    def start(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places, *, changed: bool = False) -> None:
         """Check static fields and the state at a date, and remember what the forcing is compared with.
+
+        Of a state that was ``changed``, a hundred-thousandth beyond a bound is forgiven.
 
         Raises
         ------
@@ -253,6 +156,8 @@ class Checker:
         if not self.on:
             return
         known = {n: np.asarray(v) for n, v in fields.items() if n in VARIABLES}
+        if changed:
+            known |= _without_differences(known)
         for name, values in known.items():
             row = VARIABLES[name]
             if row.role in (Role.STATIC, Role.CATEGORY, Role.PROGNOSTIC) or row.name in _INSTANTS:
@@ -265,8 +170,10 @@ class Checker:
         known_places = self._where
         if known_places is None or not all(map(np.array_equal, known_places, where)):
             # a later start of the same points is not new
-            self._first, self._clock_known, self._where = True, False, where
+            self._first, self._where = True, where
             self._same_everywhere(_SOIL, known, date, where)
+            self._one_water(known, date, where)
+            self._in_radians(where)
             self._compare_start(known, date, where)
         self._stop_at_errors()
 
@@ -298,21 +205,20 @@ class Checker:
             self._range(name, values, dates, where, masked=masked)
         self._relations(FORCING, known, dates, where)
         if "avg_sdswrf" in known:
-            largest = np.stack([self._largest(date, where) for date in dates])
-            self._apply(_SUN, known["avg_sdswrf"] - largest, dates, where)
+            known["largest"] = np.stack([self._largest(date, where) for date in dates])
+            self._apply(_SUN, known["avg_sdswrf"] - known["largest"], dates, where)
         if self._first:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(_WEATHER, {n: v[0] for n, v in known.items()}, dates[0], where)
             if novelty is not None:
-                self._compare_sizes(fields, dates[0], where)
+                self._compare_sizes({n: v for n, v in fields.items() if n not in _WIND}, dates[0], where)
                 novelty.add(fields)
                 LOG.info("%s", novelty)
         elif self.maps and novelty is not None:
             novelty.add(fields)
-        if not self._clock_known and len(dates) >= DAYS_OF_CLOCK:
-            self._days(known, dates, where)
+        self._days.add(known, dates, where)
         self._before = {n: fields[n][-1] for n in ("t", "q") if n in fields}
         self._stop_at_errors()
 
@@ -350,14 +256,14 @@ class Checker:
         found = []
         for name, low, high in zip(names, lowest, highest, strict=True):
             rule = _range_of(name, True)
-            limits = (-np.inf, np.inf) if rule is None else _widened(rule.plausible)
+            limits = (-np.inf, np.inf) if rule is None else widened(rule.plausible)
             if not limits[0] <= low <= high <= limits[1]:
                 found.append(name)
         return found
 
     def look_again(self) -> None:
         """Compare the clock of the next days as well, not that of the first days only."""
-        self._clock_known = False
+        self._days.clock_known = False
 
     def take(self) -> list[Finding]:
         """Return all findings and forget them."""
@@ -385,7 +291,7 @@ class Checker:
         extremes = _extremes(values)
         if rule is not None and self._apply(rule, values, dates, where, extremes):
             return
-        if unseen is not None and _leaves(extremes, _widened(unseen.plausible)):
+        if unseen is not None and _leaves(extremes, widened(unseen.plausible)):
             self._apply(unseen, values if masked is None else masked(), dates, where)
 
     def _compare_start(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
@@ -402,6 +308,11 @@ class Checker:
             place = float(where[0][i]), float(where[1][i])
             self._merge(Finding(rule, False, int(at.sum()), at.size, float(kind), None, place, 1, detail))
         self._compare_sizes({n: v[None] for n, v in fields.items()}, date, where)
+
+    def _compare_wind(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Compare the size of wind over eight days, as that of one date differs too much from place to place."""
+        if self._training is not None:
+            self._compare_sizes(fields, date, where)
 
     def _compare_sizes(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
         """Warn of values (date, point) of another size than in the training, which another unit explains."""
@@ -439,7 +350,7 @@ class Checker:
         if values.size == 0:
             return False
         extremes = _extremes(values) if extremes is None else extremes
-        for error, limits in ((True, _widened(rule.possible)), (False, _widened(rule.plausible))):
+        for error, limits in ((True, widened(rule.possible)), (False, widened(rule.plausible))):
             whole = error and rule.whole
             if not _leaves(extremes, limits) and not (whole and (values != np.rint(values)).any()):
                 continue
@@ -466,13 +377,8 @@ class Checker:
 
     def _merge(self, found: Finding) -> None:
         key = found.rule.name, found.error
-        if (before := self._found.get(key)) is not None:
-            middle = _distance(before.worst, found.rule, found.error) >= _distance(found.worst, found.rule, found.error)
-            found = replace(
-                before, number=before.number + found.number, total=max(before.total, found.total),
-                worst=before.worst if middle else found.worst, dates=before.dates + found.dates,
-            )  # fmt: skip
-        self._found[key] = found
+        before = self._found.get(key)
+        self._found[key] = found if before is None else merged(before, found)
 
     def _same_everywhere(
         self, names: Sequence[str], fields: Mapping[str, np.ndarray], date: datetime, where: Places
@@ -489,51 +395,27 @@ class Checker:
             place = float(where[0][0]), float(where[1][0])
             self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 
-    def _days(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
-        """Check means over days, and the clock, with two days or more; once it is known."""
-        chosen = np.unique(np.linspace(0, where[0].size - 1, _CLOCKS).astype(int))
-        here = where[0][chosen], where[1][chosen]
-        most = 4 * DAYS_OF_CLOCK
-        some = {n: values[:most, chosen] for n, values in fields.items()}
-        self._relations(DAYS, some, dates[:1], here)
-        if "avg_sdswrf" not in some:
-            self._clock_known = True
+    def _one_water(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Warn of one value of soil water in all layers and at all points (point,), of several."""
+        given = [fields[n] for n in _WATER if n in fields]
+        if where[0].size < 2 or len(given) < len(_WATER) or np.ptp(given):
             return
-        short_wave, stamps = some["avg_sdswrf"], dates[:most]
-        clock = compare_clocks(short_wave, stamps, here)
-        self._clock_known = bool(clock.bright.any())
-        if not self._clock_known:
-            return
-        self._apply(_SHARE, np.where(clock.bright, clock.share, 0.5), dates[:1], here)
-        self._judge(clock, short_wave, stamps, here)
-
-    def _judge(self, clock: SunClock, short_wave: np.ndarray, dates: Sequence[datetime], where: Places) -> None:
-        lit = clock.bright & (clock.share > 0.005)
-        hours = np.abs(clock.hours)
-        wrong = lit & (hours >= _WRONG[0]) & (clock.gain > _WRONG[1])
-        lost = lit & (clock.follows < _FOLLOWS)
-        gain, hints = _other_place(short_wave, dates, where, clock.follows)
-        misplaced = lit & (gain > (_MISPLACED if len(dates) >= _WEEK else _MISPLACED_SOON))
-        doubtful = misplaced | lost | (lit & (hours >= _DOUBTFUL[0]) & (clock.gain > _DOUBTFUL[1]))
-        bad = wrong if wrong.any() else doubtful
-        if not bad.any():
-            return
-        most = np.bincount(clock.hours[bad] + 24).argmax() - 24
-        hinted = hints[bad & misplaced]
-        hint = _HINTS[int(np.bincount(hinted).argmax())] if hinted.size else ""
-        error = bool(wrong.any()) or bool(hint and lost.any())
-        says = sentence_of(int(most)) if most else "does not follow the sun of its place"
+        value, place = float(given[0].flat[0]), (float(where[0][0]), float(where[1][0]))
         rule = Rule(
-            "clock", "Short-wave radiation", "1", ("avg_sdswrf",), lambda x: x,
-            advice=(
-                f"{hint} " if hint else "Stamps may be in local time instead of UTC, at the start instead of the end "
-                "of the 6 h, or longitude may have the wrong sign. "
-            ) + "Correct the clock or the coordinates.",
+            "one_water", "", "m3 m-3", _WATER, lambda x: x,
+            advice="Take soil water from a run of the land, or spin it up: it decides the fluxes for months.",
         )  # fmt: skip
-        i = int(np.argmax(bad))
-        detail = f"Short-wave radiation {says} in the {len(dates) // 4} days to {dates[-1]:%Y-%m-%d %H:%M}"
-        place = float(where[0][i]), float(where[1][i])
-        self._merge(Finding(rule, error, int(bad.sum()), bad.size, float(most), dates[0], place, 1, detail))
+        detail = f"Soil water is {value:.3g} m3 m-3 in all layers at all points at {date:%Y-%m-%d %H:%M}"
+        self._merge(Finding(rule, False, where[0].size, where[0].size, value, date, place, 1, detail))
+
+    def _in_radians(self, where: Places) -> None:
+        """Warn of places that are all in the Gulf of Guinea, as any place is in radians."""
+        if np.abs(where[0]).max(initial=0.0) > np.pi / 2 or np.abs(where[1]).max(initial=0.0) > 2.0 * np.pi:
+            return
+        place, number = (float(where[0][0]), float(where[1][0])), where[0].size
+        rule = Rule("radians", "", "1", (), lambda: np.empty(0), advice="Give degrees.")
+        detail = "All places are in the Gulf of Guinea, where there is no land: they may be in radians"
+        self._merge(Finding(rule, False, number, number, 0.0, None, place, 1, detail))
 
     def _stop_at_errors(self) -> None:
         if self.plausibility == "warn":
@@ -550,18 +432,16 @@ class Checker:
         raise Implausible(f"{head}{listed}{more}{before} If the values are meant, set `plausibility: warn`.", stopping)
 
 
-def _other_place(
-    short_wave: np.ndarray, dates: Sequence[datetime], where: Places, follows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gain of correlation with the sun of places that a mistake explains, and which of :data:`_HINTS`."""
-    lat, east = where[0], (where[1] + 180.0) % 360.0 - 180.0
-    valid = np.abs(east) <= 90.0
-    gains = []
-    for places in ((np.where(valid, east, 0.0), lat), (lat, -east)):
-        there = follows_at(short_wave, dates, places)
-        gains.append(np.where(there > 0.6, there - follows, -1.0))
-    gains[0] = np.where(valid, gains[0], -1.0)
-    return np.max(gains, axis=0), np.argmax(gains, axis=0)
+def _without_differences(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the state with what finite differences have moved beyond a bound set back to it."""
+    found = {}
+    for name, values in fields.items():
+        if VARIABLES[name].role is not Role.PROGNOSTIC:
+            continue
+        within = np.clip(values, *VARIABLES[name].possible)
+        forgiven = np.abs(values - within) <= _DIFFERENCE * np.maximum(np.abs(within), 1.0)
+        found[name] = np.where(forgiven, within, values)
+    return found
 
 
 #: Advice on an output.
@@ -578,15 +458,6 @@ def _range_of(name: str, predicted: bool) -> Rule | None:
     return rule
 
 
-@lru_cache(maxsize=256)
-def _widened(limits: Range) -> tuple[float, float]:
-    """Return a range that rounding does not leave."""
-    low, high = limits
-    span = high - low if low is not None and high is not None else max(abs(low or 0.0), abs(high or 0.0))
-    room = max(_ROUNDING * span, 0.0 if span else _ZERO)
-    return -np.inf if low is None else low - room, np.inf if high is None else high + room
-
-
 def _extremes(values: np.ndarray) -> tuple[float, float]:
     """Return the lowest and highest value; of none that is finite, an empty range."""
     low, high = float(values.min()), float(values.max())
@@ -600,11 +471,6 @@ def _extremes(values: np.ndarray) -> tuple[float, float]:
 def _leaves(extremes: tuple[float, float], limits: tuple[float, float]) -> bool:
     """Return whether values with such extremes leave a range."""
     return extremes[0] < limits[0] or extremes[1] > limits[1]
-
-
-def _distance(value: float, rule: Rule, error: bool) -> float:
-    low, high = _widened(rule.possible if error else rule.plausible)
-    return max(low - value, value - high)
 
 
 def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:

@@ -218,7 +218,7 @@ def _cover_apart(snowc: np.ndarray, sd: np.ndarray, rsn: np.ndarray) -> np.ndarr
 
 
 def _warm_snow(stl1: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    return np.where(sd > 50.0, stl1, TRIPLE_POINT)
+    return np.where(sd > 10.0, stl1, TRIPLE_POINT)
 
 
 def _largest_reservoir(src: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ STATE = (
            "Neighbouring layers belong to one soil: check units, dates and order of the layers.")
       for k, most in ((1, 40.0), (2, 30.0), (3, 25.0))),  # 26, 21, 17
     Rule("air_over_soil", "Difference of air and soil temperature (t - stl1)", "K", ("t", "stl1"), _difference,
-         (-100.0, 100.0), (-55.0, 45.0),  # -50 to 26; 56 in a false record of Fort Peck (2 January 2005)
+         (-100.0, 100.0), (-55.0, 35.0),  # -50 to 26; 56 in a false record of Fort Peck (2 January 2005)
          "State and forcing may be of different dates or places."),
     Rule("snow_density", "Snow density (rsn) where there is snow", "kg m-3", ("rsn", "sd"), _snow_density,
          (10.0, 920.0), (45.0, 600.0),  # 50.6 to 500
@@ -264,8 +264,8 @@ STATE = (
     Rule("reservoir", "The largest skin reservoir content (src) of five wet points and more", "kg m-2", ("src",),
          _largest_reservoir, _ANY, (0.0025, None),  # at least 0.0068
          "The reservoir holds up to a millimetre: src may be in metres instead of kg m-2."),
-    Rule("warm_snow", "Soil temperature (stl1) below more than 50 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
-         _ANY, (None, 290.0),  # at most 282
+    Rule("warm_snow", "Soil temperature (stl1) below more than 10 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
+         _ANY, (None, 290.0),  # at most 284
          "Snow does not lie on warm soil: check dates, places and the unit of sd."),
 )  # fmt: skip
 
@@ -335,7 +335,7 @@ FORCING = (
          _ANY, (None, 286.0),  # at most 283.6
          "Rain may have been given as snowfall, or temperature may be of other hours."),
     Rule("cold_rain", "Air temperature (avg_t) during rain", "K", ("avg_tprate", "avg_tsrwe", "avg_t"), _cold_rain,
-         _ANY, (255.0, None),  # at least 267
+         _ANY, (262.0, None),  # at least 267
          "Snowfall may be missing: at such temperatures all precipitation is snow."),
     Rule("mean_temperature", "Mean air temperature less that of both ends of the step", "K",
          ("avg_t", f"t{AT_START}", "t"), _apart_from_ends, (-60.0, 60.0), (-14.0, 14.0),  # -8 to 11; Fort Peck -23
@@ -354,18 +354,34 @@ FORCING = (
          "Wind is in m s-1."),
 )  # fmt: skip
 
+
+def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    """Return the height of z in metres above z as a geopotential, where all points that contradict it are in metres."""
+    as_geopotential, as_metres = (np.log(_of_standard(pressure, z)) for z in (geopotential, GRAVITY * geopotential))
+    apart, fits = np.abs(as_geopotential) > _CONTRADICTS, np.abs(as_metres) < _FITS
+    metres = apart.any() and fits[apart].all()
+    return np.where(apart & metres, geopotential * (1.0 - 1.0 / GRAVITY), 0.0)
+
+
+#: Logarithms of pressure over that of the standard atmosphere: weather changes it by 0.03, and another elevation by
+#: 0.06 from 500 m on.
+_CONTRADICTS, _FITS = 0.06, 0.02
+
 #: Rules of the first days only.
 FIRST = (
     Rule("elevation", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z)", "1",
          ("avg_sp", "z"), _of_standard, (0.5, 2.0), (0.64, 1.5),  # 0.67 to 1.43, where the towers' z is of other points
          "Elevation and pressure contradict each other: z is a geopotential (m2 s-2, metres times 9.80665)."),
+    Rule("elevation_in_metres", "Height at which pressure (avg_sp) puts the point above its elevation (z / 9.80665)",
+         "m", ("avg_sp", "z"), _metres_above, _ANY, (None, 300.0),  # 0
+         "As metres, z would fit: it is a geopotential (m2 s-2), so multiply metres by 9.80665."),
 )  # fmt: skip
 
 
 #: Points whose median tells what single ones do not.
 _MANY_POINTS = 10
 
-# -- means over the first days, each of shape (point,) of values (date, point) ---------------------------------------
+# -- means over days, each of shape (point,) of values (date, point) ---------------------------------------
 
 
 def _mean(x: np.ndarray) -> np.ndarray:
@@ -401,39 +417,90 @@ def _mean_relative_humidity(q: np.ndarray, t: np.ndarray, pressure: np.ndarray) 
     return _relative_humidity(q, t, pressure).mean(axis=0)
 
 
+def _over_clear_sky(lw: np.ndarray, t: np.ndarray, q: np.ndarray, pressure: np.ndarray) -> np.ndarray:
+    """Return long-wave radiation over that of a clear sky (Brutsaert, 1975, doi:10.1029/WR011i005p00742), mean."""
+    vapour = q * pressure / (100.0 * (0.622 + 0.378 * q))  # hPa
+    return (_emissivity(lw, t) / (1.24 * (np.maximum(vapour, 1.0e-6) / t) ** (1.0 / 7.0))).mean(axis=0)
+
+
+def _typical_clear_sky(lw: np.ndarray, t: np.ndarray, q: np.ndarray, pressure: np.ndarray) -> np.ndarray:
+    found = _over_clear_sky(lw, t, q, pressure)
+    return np.full_like(found, np.median(found))
+
+
+def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return _wind_speed(u, v).max(axis=0)
+
+
+def _held(x: np.ndarray) -> np.ndarray:
+    """Return the share of steps with the value of the step before."""
+    return (np.diff(x, axis=0) == 0.0).mean(axis=0)
+
+
+def _spread_of_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return _wind_speed(u, v).std(axis=0)
+
+
 _STAMPS = "Means are over the 6 h that end at the stamp, instants hold at it: check stamps and time zones."
 _STUCK = "A number may stand for the weather by mistake, or a sensor be stuck."
 
 #: Rules of two days and more of forcing.
 DAYS = (
-    Rule("days_of_temperature", "Mean air temperature less that at the stamps, over the first days,", "K",
+    Rule("days_of_temperature", "Mean air temperature less that at the stamps, over days,", "K",
          ("avg_t", f"t{AT_START}", "t"), _mean_difference, (-30.0, 30.0), (-6.0, 6.0), _STAMPS),  # -5 to 2.8
-    Rule("days_of_hours", "Typical difference of mean air temperature from that at the stamps, over the first days,",
+    Rule("days_of_hours", "Typical difference of mean air temperature from that at the stamps, over days,",
          "K", ("avg_t", f"t{AT_START}", "t"), _typical_difference, _ANY, (None, 10.5), _STAMPS),  # at most 9.5
-    Rule("days_of_humidity", "Mean humidity over that at the stamps, over the first days,", "1",
+    Rule("days_of_humidity", "Mean humidity over that at the stamps, over days,", "1",
          ("avg_q", f"q{AT_START}", "q"), _mean_ratio, (0.05, 20.0), (0.55, 1.7), _STAMPS),  # 0.65 to 1.16
-    Rule("days_of_dryness", "Relative humidity, mean over the first days,", "1", ("avg_q", "avg_t", "avg_sp"),
+    Rule("days_of_dryness", "Relative humidity, mean over days,", "1", ("avg_q", "avg_t", "avg_sp"),
          _mean_relative_humidity, (0.005, 3.0), (0.04, 1.35),  # 0.09 to 1.29
          "Specific humidity is in kg kg-1; check the units of humidity, temperature and pressure."),
-    Rule("days_of_long_wave", "Long-wave radiation as a share of a black body's, mean over the first days,", "1",
+    Rule("days_of_long_wave", "Long-wave radiation as a share of a black body's, mean over days,", "1",
          ("avg_sdlwrf", "avg_t"), _mean_emissivity, (0.2, 1.6), (0.5, 1.12), _BOTH),  # 0.61 to 1.02
     Rule("days_of_black_body",
          "Long-wave radiation as a share of a black body's, the median of ten points and more,", "1",
          ("avg_sdlwrf", "avg_t"), _typical_emissivity, _ANY, (None, 0.99),  # at most 0.963
          "This may be the upward flux of the surface: give the downward one."),
-    Rule("days_of_rain", "Precipitation (avg_tprate), mean over the first days,", "kg m-2 s-1", ("avg_tprate",), _mean,
+    Rule("days_of_rain", "Precipitation (avg_tprate), mean over days,", "kg m-2 s-1", ("avg_tprate",), _mean,
          (None, 2.0e-2), (None, 2.0e-3),  # at most 9.3e-4
          "Precipitation is a mean rate in kg m-2 s-1: divide millimetres an hour by 3600."),
-    Rule("stuck_temperature", "Standard deviation in time of air temperature (avg_t) over the first days", "K",
+    Rule("stuck_temperature", "Standard deviation in time of air temperature (avg_t) over days", "K",
          ("avg_t",), _spread, _ANY, (0.01, None), _STUCK),  # at least 0.16
-    Rule("stuck_humidity", "Standard deviation in time of humidity (avg_q) over the first days", "kg kg-1",
+    Rule("stuck_humidity", "Standard deviation in time of humidity (avg_q) over days", "kg kg-1",
          ("avg_q",), _spread, _ANY, (1.0e-7, None), _STUCK),  # at least 4.7e-6 of q
-    Rule("stuck_long_wave", "Standard deviation in time of long-wave radiation (avg_sdlwrf) over the first days",
+    Rule("stuck_long_wave", "Standard deviation in time of long-wave radiation (avg_sdlwrf) over days",
          "W m-2", ("avg_sdlwrf",), _spread, _ANY, (0.01, None), _STUCK),  # at least 1.05
+    Rule("calm", "The strongest wind (avg_u, avg_v) over days", "m s-1", ("avg_u", "avg_v"), _strongest_wind,
+         _ANY, (0.01, None), _STUCK),  # at least 0.1
 )  # fmt: skip
 
-#: Variables that rules of the start use although a network may not read them.
-CHECKED_AT_START = tuple(dict.fromkeys([*(n for rule in (*STATIC, *STATE) for n in rule.needs), "lsm", "z", "cur"]))
+_CLEAR = ("avg_sdlwrf", "avg_t", "avg_q", "avg_sp")
+_DIMMED = "Clouds only add to it: check unit, and that it is the downward flux of the whole sky."
+
+#: Rules of two days and more at twenty distant places and more, which do not share their weather.
+PERIODS = (
+    Rule("long_wave_of_places", "Long-wave radiation over that of a clear sky, the median of places,", "1", _CLEAR,
+         _typical_clear_sky, _ANY, (0.9, None), _DIMMED),  # at least 1.01
+)  # fmt: skip
+
+#: Rules of eight days.
+PERIOD = (
+    Rule("long_wave_of_days", "Long-wave radiation over that of a clear sky, mean over eight days,", "1", _CLEAR,
+         _over_clear_sky, _ANY, (0.82, None), _DIMMED),  # at least 0.90
+    Rule("stuck_wind", "Standard deviation in time of wind speed (avg_u, avg_v) over eight days", "m s-1",
+         ("avg_u", "avg_v"), _spread_of_wind, _ANY, (0.02, None), _STUCK),  # at least 0.1
+    *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
+           (name,), _held, _ANY, (None, 0.5),  # at most 0.26
+           "A value of a day may have been repeated: the land needs the daily cycle.")
+      for name in ("avg_t", "avg_q", "avg_sdlwrf")),
+)  # fmt: skip
+
+#: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
+DRY = Rule(
+    "no_rain", "Relative humidity, the median of distant places without any precipitation in sixteen days,", "1",
+    ("avg_q", "avg_t", "avg_sp"), _mean_relative_humidity, _ANY, (None, 0.5),  # no such days; at ten places 0.45
+    "Somewhere it should rain: precipitation may have been lost or filled with zeros.",
+)  # fmt: skip
 
 #: Variables that rules of the start use although a network may not read them.
 CHECKED_AT_START = tuple(dict.fromkeys([*(n for rule in (*STATIC, *STATE) for n in rule.needs), "lsm", "z", "cur"]))

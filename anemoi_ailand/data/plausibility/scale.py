@@ -26,6 +26,7 @@ _MISTAKEN = {
     "W m-2": {"kW m-2": 1.0e3, f"MJ m-2 over {STEP_HOURS} h": 1.0e6 / STEP_SECONDS},
     "m2 s-2": {"m": GRAVITY},
     "m": {"km": 1.0e3},
+    "m s-1": {"knots": 1852.0 / 3600.0, "km h-1": 1.0 / 3.6},
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -96,6 +97,11 @@ class EcLandInput(Input):
             if key not in opened:
                 opened[key] = open_reader(**self._open)
         return opened[key]
+
+    @property
+    def files(self) -> list[Path]:
+        """Files of the input, opened or not."""
+        return [*watch(self._open["path"], self._open["static"] or [])]
 
     @property
     def latitudes(self) -> FloatArray:

@@ -105,15 +105,16 @@ def source_of(data: LandData | xr.Dataset) -> Source:
     TypeError
         Anything else.
     ValueError
-        The dataset has no coordinates of time and points, or points along two dimensions.
+        The dataset has no points, no coordinates of time and points, or points along two dimensions.
     """
-    if isinstance(data, LandData):
-        return _Opened(data)
-    if is_dataset(data):
-        return _Labelled(data)
-    raise TypeError(
-        f"The data are a {type(data).__name__}. Give what `open_data` returns, or an xarray.Dataset (time, point)."
-    )
+    if not isinstance(data, LandData) and not is_dataset(data):
+        raise TypeError(
+            f"The data are a {type(data).__name__}. Give what `open_data` returns, or an xarray.Dataset (time, point)."
+        )
+    source = _Opened(data) if isinstance(data, LandData) else _Labelled(data)
+    if not source.latitudes.size:
+        raise ValueError("The data have no points. Choose points that they have.")
+    return source
 
 
 def position(source: Source, date: datetime) -> int:

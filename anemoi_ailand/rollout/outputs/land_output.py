@@ -25,7 +25,7 @@ from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 from anemoi_ailand.rollout.outputs.period_means import PERIODS
 from anemoi_ailand.rollout.outputs.point_choice import PointChoice
 from anemoi_ailand.rollout.step.checkpoint import check_task
-from anemoi_ailand.support.atomic import partial_path
+from anemoi_ailand.support.atomic import check_replaceable, partial_path, remove
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.support.netcdf_writer import date_of
 from anemoi_ailand.support.options import check_known, options_of
@@ -199,6 +199,7 @@ class LandOutput(Output):
         An ``output_frequency`` that is not a multiple of the step is a ValueError.
         """
         self._interval  # noqa: B018
+        check_replaceable(self.path)
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
@@ -324,6 +325,32 @@ class LandOutput(Output):
             self._progress.clear()
         LOG.info("Roll-out written to %s: %d times", self.path, self._rows)
         self._buffer = None
+
+    def leave(self, *, keep: bool) -> bool:
+        """Close an output that will not be complete, and return whether its times so far are in :attr:`partial`.
+
+        Without ``keep``, or if they cannot be written either, nothing is left. What a restart needs stays.
+        """
+        buffer, self._buffer = self._buffer, None
+        if buffer is None or (keep and self.restart_every is not None):
+            return False
+        try:
+            if keep:
+                self._buffer = buffer
+                self._hand_over(buffer.take())
+            self._writer.wait()
+            with writing(self.path):
+                self._close()
+        except (OSError, RuntimeError, ValueError):
+            keep = False
+        self._buffer = None
+        if not keep:
+            remove(self.partial)
+            self._progress.remove()
+        return keep
+
+    def _close(self) -> None:
+        """Close the files under :attr:`partial`, so that they can be read."""
 
     # -- inside -------------------------------------------------------------------------------------------------
 

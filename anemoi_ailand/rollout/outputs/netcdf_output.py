@@ -116,9 +116,13 @@ class LandNetCDFOutput(ChunkedOutput):
         for path in parts:
             path.unlink()
 
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
     def _complete(self) -> None:
         """Close the file and publish it under its name."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            self._close()
             publish(self.partial, self.path)

@@ -18,7 +18,7 @@ from anemoi_ailand.rollout.outputs.chunked_output import UNCOMPRESSED, choose_ch
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
-from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
+from anemoi_ailand.support.atomic import check_replaceable, partial_path, publish, publish_folder
 from anemoi_ailand.support.lock import acquire, release
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
 
@@ -201,4 +201,5 @@ def new_series(frame: Frame, n_times: int, dtype: np.dtype, path: str | Path | N
     file = Path(path).expanduser()
     if file.suffix not in _KINDS:
         raise ValueError(f"The output '{path}' has another suffix than {list(_KINDS)}. Give one of these.")
+    check_replaceable(file)
     return _KINDS[file.suffix](frame, n_times, file)

@@ -212,10 +212,17 @@ class LandZarrOutput(ChunkedOutput):
                 )
             array.resize(n_times, *array.shape[1:])
 
+    def leave(self, *, keep: bool) -> bool:
+        """Close an output that will not be complete; the store of several shards stays for the next start."""
+        return False if self._part is not None else super().leave(keep=keep)
+
+    def _close(self) -> None:
+        self._group.attrs.put(self.frame.attributes)
+        consolidate(self.partial)
+
     def _finish(self) -> None:
         if self._store is not None:
             self._held.close()
             return
-        self._group.attrs.put(self.frame.attributes)
-        consolidate(self.partial)
+        self._close()
         publish_folder(self.partial, self.path)

@@ -52,7 +52,7 @@ def read_run(
         config = RunConfiguration.load(str(file), options)
     except ValidationError as error:
         raise ValueError(f"The configuration '{path}' {mistakes(error, RunConfiguration)}") from error
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError, IndexError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, IndexError, AttributeError, TypeError) as error:
         raise ValueError(f"The configuration '{path}' cannot be read: {error}. Write it as a packaged one.") from error
     _check_runner(config.runner, path)
     _check_single(config, path)
@@ -135,7 +135,8 @@ class Failure(RuntimeError):
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
-        super().__init__(_explained(str(error) or repr(error)))
+        notes = getattr(error, "__notes__", ())
+        super().__init__(" ".join([_explained(str(error) or repr(error)), *notes]))
         self.what: Phase = what
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -117,9 +117,18 @@ def leaves(output: Any) -> Iterator[Any]:
         yield from leaves(each)
 
 
-def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
-    """Refuse outputs that are not writable or, in a run with restart files, not resumable."""
+def check_outputs(outputs: Sequence[Any], *, restart: bool, read: Iterable[str | Path] = ()) -> None:
+    """Refuse outputs that are not writable or, in a run with restart files, not resumable.
+
+    Each needs a place of its own, which the run does not ``read``.
+    """
+    taken = {Path(path).expanduser().resolve(): "is an input of the run" for path in read}
     for output in outputs:
+        path = getattr(output, "path", None)
+        if isinstance(path, str | Path):
+            if (why := taken.get(Path(path).resolve())) is not None:
+                raise ValueError(f"The output '{path}' {why}. Give it another path.")
+            taken[Path(path).resolve()] = "is that of two outputs"
         if isinstance(output, LandOutput):
             output.check_writable()
         elif restart and type(output).__name__ not in _WITHOUT_FILE:

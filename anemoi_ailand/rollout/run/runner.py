@@ -173,8 +173,29 @@ class LandForecasterRunner(RunnerHooks, Runner):
                     super().execute()
             except CompleteError as nothing_to_do:
                 LOG.info("%s", nothing_to_do)
+            except BaseException as error:
+                self._leave(error)
+                raise
             if self._restarts is not None and not self.options.dry_run:
                 self._restarts.remove()
+
+    def _read_paths(self) -> list[str | Path]:
+        """Return the files and datasets of all inputs."""
+        found: list[str | Path] = []
+        for of in (self.prognostics_inputs, self.constant_forcings_inputs, self.dynamic_forcings_inputs):
+            for source in of.values():
+                found += [*dataset_paths(source), *getattr(source, "files", ())]
+        return found
+
+    def _leave(self, error: BaseException) -> None:
+        """Remove what a run that has not made a step has written, else say where its times are."""
+        keep = self.under_way or self._resumed is not None
+        kept = [f"'{w.partial}'" for w in self._writers if isinstance(w, LandOutput) and w.leave(keep=keep)]
+        if kept:
+            error.add_note(
+                f"The times before that are in {', '.join(kept)}: an output has its name when it is complete. Without "
+                "`restart`, the next run begins again."
+            )
 
     def _check(self, held: ExitStack | None = None) -> None:
         """Check everything before the first step; ``held`` takes the locks of what the run writes."""
@@ -194,9 +215,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
         _refuse_unsupported(self.config)
         self._calibrations()
         restart = self.options.restart
+        if restart is not None and restart.folder.exists() and not restart.folder.is_dir():
+            raise ValueError(f"`restart.folder` is '{restart.folder}', a file. Give the path of a folder.")
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
-        check_outputs(self._writers, restart=restart is not None)
+        check_outputs(self._writers, restart=restart is not None, read=self._read_paths())
         if self.options.shards is not None:
             self._divide()
         if self.options.dry_run:

@@ -59,6 +59,8 @@ class LandState:
         Names of the diagnostics.
     execution : str, optional
         Execution of the last step, such as ``plain``; None at the start, or if it is not known.
+    checked : bool
+        Whether values were compared with what is possible, as by ``initial`` or a step; else the next step does so.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class LandState:
     diagnostics: Tensor | None = None
     diagnosed: tuple[str, ...] = ()
     execution: str | None = None
+    checked: bool = False
 
     def __getitem__(self, name: str) -> Tensor:
         """Return a prognostic, diagnostic or static variable by its name in the table or in NetCDF, shape (point,).
@@ -161,6 +164,9 @@ class LandState:
     def changed(self, fields: Mapping[str, Any]) -> LandState:
         """Replace some prognostic variables (tensors or arrays), as after an analysis; gradients pass.
 
+        The next step checks the result as an initial state, and forgives 1e-5 of a range: finite differences of soil at
+        its bounds.
+
         Raises
         ------
         ValueError
@@ -184,7 +190,7 @@ class LandState:
                     "one value per point."
                 )
             columns[self.inputs.index(name)] = values.to(columns[0])
-        return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)
+        return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None, checked=False)
 
     def save(self, path: str | Path, checkpoint_sha256: str, further: Mapping[str, np.ndarray] | None = None) -> Path:
         """Write the state atomically; :meth:`load` restores it bitwise.

@@ -47,10 +47,17 @@ def check_whole(path: Path) -> bool:
         torch does not verify.
     """
     recorded = recorded_sha256(path)
-    if recorded is not None and (found := file_sha256(path)) != recorded:
+    if recorded and (found := file_sha256(path)) not in recorded:
+        record = record_of(path)
+        if record.stat().st_mtime < path.stat().st_mtime and _parts_are_sound(path):
+            raise ValueError(
+                f"The checkpoint '{path}' was written after the record of its checksum, '{record.name}', and is not "
+                "loaded. All parts of its archive are sound: a training may have been killed between both. If it is "
+                f"yours, record it: `sha256sum {path.name} > {record.name}` in its folder."
+            )
         raise ValueError(
             f"The checkpoint '{path}' is damaged or was exchanged, and is not loaded: its SHA-256 is {found}, but "
-            f"'{record_of(path).name}' next to it has {recorded}. Take another copy; if you changed it on purpose, "
+            f"'{record.name}' next to it has {recorded[0]}. Take another copy; if you changed it on purpose, "
             "remove the record, and trust it."
         )
     try:
@@ -58,7 +65,7 @@ def check_whole(path: Path) -> bool:
             broken = archive.testzip()
     except zipfile.BadZipFile:
         # another kind of file, or one that was cut; whoever reads its metadata says so
-        return recorded is not None
+        return bool(recorded)
     except (OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error) as error:
         raise ValueError(f"The checkpoint '{path}' is damaged and is not loaded ({error}). {_COPY}") from error
     if broken is not None:
@@ -66,7 +73,16 @@ def check_whole(path: Path) -> bool:
             f"The checkpoint '{path}' is damaged and is not loaded: its part '{broken}' has another checksum (CRC) "
             f"than the archive states. {_COPY}"
         )
-    return recorded is not None or is_packaged(path)  # those are verified when their name is resolved
+    return bool(recorded) or is_packaged(path)  # those are verified when their name is resolved
+
+
+def _parts_are_sound(path: Path) -> bool:
+    """Return whether each part of an archive has the checksum (CRC) that the archive states."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # damaged in one of many ways
+        return False
 
 
 _COPY = "Take another copy, or another checkpoint of the training."

@@ -281,10 +281,13 @@ class LandGribOutput(LandOutput):
         with np.load(path) as found:
             return {name: found[name] for name in found.files}
 
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
     def _finish(self) -> None:
-        assert self._file is not None
-        self._file.close()
-        self._file = None
+        self._close()
         if self._grid.name == UNSTRUCTURED:
             with new_file(self.path.with_name(self.path.name + ".points.nc")) as file:
                 add_points(file, self.frame.latitudes, self.frame.longitudes)

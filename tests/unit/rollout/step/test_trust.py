@@ -109,6 +109,15 @@ def test_a_damaged_checkpoint_is_refused(mine):
             load_step(copy, trust=True)
 
 
+def test_a_checkpoint_that_is_newer_than_its_record(mine):
+    """It is refused, as nobody vouches for it, but not called damaged."""
+    record = record_sha256(mine)
+    record.write_text(f"{64 * '0'}  {mine.name}\n")
+    os.utime(record, (1e9, 1e9))
+    with pytest.raises(ValueError, match=words("a checkpoint that is newer than its record")):
+        load_step(mine, trust=True)
+
+
 def test_a_record_of_another_form_is_refused(mine):
     """It may be a page of errors that was downloaded instead."""
     record_of(mine).write_text("<html>404</html>")

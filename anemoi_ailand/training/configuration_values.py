@@ -1,0 +1,135 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Values of a composed training configuration that no training can take, found before any data are opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from anemoi.utils.dates import as_timedelta
+
+from anemoi_ailand.constants import Plausibility
+from anemoi_ailand.support.options import suggestion
+
+#: Reads a key of the configuration; None if it is missing, null, or cannot be resolved.
+Read = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Number:
+    """Numbers that an option takes: whole ones or any, from ``low`` on or above it, up to ``high``."""
+
+    low: float
+    whole: bool = False
+    above: bool = False
+    high: float = math.inf
+
+    def takes(self, value: Any) -> bool:
+        """Return whether a value is such a number."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        if self.whole and value != int(value):
+            return False
+        return (value > self.low if self.above else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        kind = "whole number" if self.whole else "number"
+        until = "" if self.high == math.inf else f" and at most {self.high:g}"
+        return f"Give a {kind} {'above' if self.above else 'of at least'} {self.low:g}{until}"
+
+
+_COUNT, _NUMBER, _SIZE = Number(1, whole=True), Number(0, whole=True), Number(0.0)
+_PARTS = ("training", "validation", "test")
+
+#: Numbers by key.
+NUMBERS: dict[str, Number] = {
+    "land.points": _COUNT, "land.static_noise": _SIZE, "land.state_noise": _SIZE, "land.resident_gb": _SIZE,
+    "land.pool.memory_gb": Number(0.0, above=True), "land.pool.points": _COUNT, "land.detach_every": _COUNT,
+    "land.checkpoint_every": _COUNT, "land.jacobian.weight": _SIZE, "land.jacobian.every": _COUNT,
+    "land.jacobian.pairs": _COUNT,
+    **{f"dataloader.batch_size.{part}": _COUNT for part in _PARTS},
+    **{f"dataloader.num_workers.{part}": _NUMBER for part in _PARTS},
+    **{f"dataloader.limit_batches.{part}": _SIZE for part in _PARTS},
+    "dataloader.prefetch_factor": _COUNT,
+    "model.model.width": _COUNT, "model.model.depth": _NUMBER,
+    "task.validation_rollout": _COUNT, "task.rollout.start": _COUNT, "task.rollout.epoch_increment": _NUMBER,
+    "task.rollout.maximum": _COUNT,
+    "training.max_epochs": _COUNT, "training.max_steps": _COUNT, "training.accum_grad_batches": _COUNT,
+    "training.gradient_clip.val": _SIZE,
+    "training.num_sanity_val_steps": Number(-1, whole=True),
+    "training.optimization.lr": Number(0.0, above=True, high=1.0),
+    "training.optimization.lr_scheduler.lr_min": _SIZE, "training.optimization.lr_scheduler.warmup_t": _SIZE,
+    "system.hardware.num_nodes": _COUNT, "system.hardware.num_gpus_per_node": _NUMBER,
+    "diagnostics.checkpoint.every_n_epochs.save_frequency": _COUNT,
+    "diagnostics.checkpoint.every_n_epochs.num_models_saved": Number(-1, whole=True),
+}  # fmt: skip
+
+#: Words by key; those of ``training.precision`` are Lightning's.
+WORDS: dict[str, tuple[str, ...]] = {
+    "land.execution": ("auto", "plain", "compiled"),
+    "land.plausibility": (*get_args(Plausibility), "False"),  # `off` without quotes in YAML
+    "land.shared_dates": ("True", "False"),
+    "training.precision": ("32", "64", "16", "bf16", "32-true", "64-true", "16-true", "bf16-true", "16-mixed",
+                           "bf16-mixed"),
+    "training.gradient_clip.algorithm": ("norm", "value"),
+    "system.hardware.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+}  # fmt: skip
+
+
+def wrong_values(read: Read) -> Iterator[str]:
+    """Describe the values that are not possible, each with what is.
+
+    Parameters
+    ----------
+    read : callable
+        Takes a dotted key and returns its value in plain containers, None if there is none.
+    """
+    for key, number in NUMBERS.items():
+        value = read(key)
+        if value is not None and not number.takes(value):
+            yield f"'{key}' is {value!r}. {number}"
+    for key, known in WORDS.items():
+        value = read(key)
+        if value is not None and str(value) not in known:
+            yield f"'{key}' is {value!r}. {suggestion(str(value), known)}"
+    yield from _wrong_relations(read)
+
+
+def _wrong_relations(read: Read) -> Iterator[str]:
+    rate, least = (read(f"training.optimization.{key}") for key in ("lr", "lr_scheduler.lr_min"))
+    if _are_numbers(rate, least) and least > rate > 0:
+        yield f"'training.optimization.lr_scheduler.lr_min' is {least}, above 'training.optimization.lr', {rate}"
+    first, last = (read(f"task.rollout.{key}") for key in ("start", "maximum"))
+    if _are_numbers(first, last) and last < first:
+        yield f"'task.rollout.maximum' is {last}, less than 'task.rollout.start', which is {first}"
+    steps = read("task.rollout.steps")
+    if steps is not None and not (isinstance(steps, list) and steps and all(_COUNT.takes(n) for n in steps)):
+        yield f"'task.rollout.steps' is {steps!r}. Give the steps of each epoch, whole numbers of at least 1"
+    limit = read("land.time_limit")
+    if limit is not None and not _is_duration(limit):
+        yield f"'land.time_limit' is {limit!r}. Give a duration, such as 11h"
+    for key, weights in (read("training.scalers.datasets") or {}).items():
+        for name, scaler in (weights or {}).items():
+            given = scaler.get("weights") if isinstance(scaler, Mapping) else None
+            for variable, weight in given.items() if isinstance(given, Mapping) else ():
+                if weight is not None and not _SIZE.takes(weight):
+                    yield f"'training.scalers.datasets.{key}.{name}.weights.{variable}' is {weight!r}. {_SIZE}"
+    for i, other in enumerate(read("land.others") or []):
+        share = other.get("share") if isinstance(other, Mapping) else None
+        if share is not None and not Number(0.0, above=True, high=1.0).takes(share):
+            yield f"'land.others.{i}.share' is {share!r}. Give a part of the samples, between 0 and 1"
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _is_duration(value: Any) -> bool:
+    try:
+        return as_timedelta(value).total_seconds() > 0
+    except (AssertionError, TypeError, ValueError):
+        return False
