@@ -13,7 +13,7 @@ import xarray as xr
 import yaml
 from anemoi.datasets import open_dataset
 
-from anemoi_ailand.coupling.land_model import initial_state
+from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.stepper import LandStepper

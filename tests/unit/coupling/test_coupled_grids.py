@@ -102,8 +102,8 @@ class Atmosphere:
 def forced(world, recorded, hours, made):
     """Run the land alone with the fields that an atmosphere has given out, through the weights of the file."""
     where = (world.state.latitudes, world.state.longitudes), world.places
-    grids = load(made._grids.weights, *where, made._grids.text())
-    exchange, forcing = grids.exchange(), StepForcing(made._source.taken, hours)
+    grids = load(made.land._grids.weights, *where, made.land._grids.text())
+    exchange, forcing = grids.exchange(), StepForcing(made.land._source.taken, hours)
     forcing.correct = lambda fields: at_height(fields, torch.from_numpy(grids.rise), 0.0065)
     land, amounts = world.state, {"ssrd", "tp", "avg_sdlwrf", "avg_tsrwe"}
     forcing.start({f"avg_{n}": land[n] for n in world.stepper.needs["forcing_at_start"]})
@@ -122,8 +122,8 @@ def test_forced_is_coupled_between_grids(world, hours):
     atmosphere.run(made, 12)
     land = forced(world, atmosphere.recorded, hours, made)
     assert land.date == DATE + 12 * HOUR
-    assert made._run.land.columns.equal(land.columns)
-    assert made._run.land.diagnostics.equal(land.diagnostics)
+    assert made.land._run.land.columns.equal(land.columns)
+    assert made.land._run.land.diagnostics.equal(land.diagnostics)
     free = Atmosphere(world, hours)
     free.run(processor(world, hours, feedback={}), 12)
     assert not np.array_equal(free.recorded[-1]["t"], atmosphere.recorded[-1]["t"])  # the feedback arrived
@@ -139,7 +139,7 @@ def test_a_restart_is_bitwise(world, tmp_path, hours):
     half = {"state": str(tmp_path / "half.state")}
     second = processor(world, hours, date=DATE + 6 * HOUR, lead="6h", initial=half)
     fields = parts.run(second, 6)
-    assert second._run.land.columns.equal(whole._run.land.columns)
+    assert second.land._run.land.columns.equal(whole.land._run.land.columns)
     for name, values in once.recorded[-1].items():
         np.testing.assert_array_equal(parts.recorded[-1][name], values, err_msg=name)
     assert fields["skt"].max() > 0.0
@@ -155,7 +155,7 @@ def test_order_of_the_exchange(world, monkeypatch, hours, expected):
     monkeypatch.setattr(world.stepper, "step", lambda *a: events.append("s") or step(*a))
     made = processor(world, hours)
     Atmosphere(world, hours).run(made, 12)
-    once = "r" * len(made._forcing.fields)
+    once = "r" * len(made.land._forcing.fields)
     assert "".join(events).replace(once, "r") == expected
 
 
@@ -163,9 +163,9 @@ def test_held_and_own_fields_between_steps_of_the_land(world):
     """Between its steps the land holds a field where that is asked for; others are the atmosphere's own."""
     made, atmosphere = processor(world, 3), Atmosphere(world, 3)
     atmosphere.run(made, 6)
-    sd = made._run.land["sd"].double() * 1e-3
+    sd = made.land._run.land["sd"].double() * 1e-3
     fields = atmosphere.run(made, 3)
-    assert fields["snow"].equal(made._run.points.write(torch.from_numpy(atmosphere.recorded[-1]["snow"]), sd))
+    assert fields["snow"].equal(made.land._run.points.write(torch.from_numpy(atmosphere.recorded[-1]["snow"]), sd))
     np.testing.assert_array_equal(fields["skt"].numpy(), atmosphere.recorded[-1]["skt"])
 
 
@@ -174,7 +174,7 @@ def test_budget_of_what_crossed(world, caplog):
     made = processor(world, 2)
     with caplog.at_level(logging.INFO):
         Atmosphere(world, 2).run(made, 12)
-    budget = made._run.budget
+    budget = made.land._run.budget
     assert set(budget.given) == {"avg_sdswrf", "avg_sdlwrf", "avg_tprate", "avg_tsrwe"}
     for name, given in budget.given.items():
         assert budget.received[name] == pytest.approx(given, rel=1e-12)

@@ -14,7 +14,8 @@ from anemoi.inference.checkpoint import Checkpoint
 
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.land_file import LandFile
-from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
+from anemoi_ailand.coupling.coupled_land import initial_state
+from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.coupling.land_points import land_points
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
