@@ -14,9 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -33,8 +32,8 @@ GRACE, LAST_GRACE = 60.0, 5.0
 #: Exit code of a process that ended because of another one.
 _CONSEQUENCE = 3
 
-#: Reason of a task that died without a word, as by a signal or for lack of memory.
-_DIED = "its process died without an error message, as by a signal or for lack of memory"
+#: Time between two looks at the processes [s].
+_POLL = 0.1
 
 
 class PeerEnded(RuntimeError):
@@ -128,93 +127,123 @@ class LandThreadsTransport(SupervisedTransport):
 class LandProcessesTransport(SupervisedTransport):
     """Each task in a process of its own, forked from the command, with a pipe to each other one.
 
-    A process that dies in any way closes its pipes, by which the others learn of it; the command waits for them, then
-    terminates them, and fails. They end when the command is killed, too.
+    The command watches the processes, tells the others of one that died, and waits for them; after a minute it
+    terminates them. They end, with processes of their own, when the command is killed, too.
     """
 
     def __init__(self, couplings: list[dict[str, list[str]]], tasks: dict[str, Task]) -> None:
         super().__init__(couplings, tasks)
-        self._fork = get_context("fork")
-        self._processes: dict[str, BaseProcess] = {}
-        self._reports: dict[str, Connection] = {}
+        self._processes: dict[int, str] = {}
+        self._notices: dict[str, Connection] = {}  # from this process to each task
+        self._reports: dict[str, Connection] = {}  # from each task to this process
         self._outgoing: dict[tuple[str, str], Connection] = {}
-        self._readers: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
         """Fork a process for each task."""
-        pipes = {pair: self._fork.Pipe(duplex=False) for pair in self._pairs}
-        life = self._fork.Pipe(duplex=False)  # its writing end closes when this process ends, in whatever way
+        pipes = {pair: Pipe(duplex=False) for pair in self._pairs}
+        notices, reports = ({name: Pipe(duplex=False) for name in self.tasks} for _ in range(2))
         for name, task in self.tasks.items():
-            report, mine = self._fork.Pipe(duplex=False)
-            self._reports[name] = report
-            self._processes[name] = self._fork.Process(target=self._child, args=(task, pipes, life, mine), name=name)
-            self._processes[name].start()
-            mine.close()
-        self._life = life[1]
-        for connection in [life[0], *(end for pipe in pipes.values() for end in pipe)]:
-            connection.close()
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    os.setpgid(0, 0)  # with its own processes it is one group
+                    for reading, writing in notices.values():
+                        writing.close()  # so that it closes when the command ends
+                        if reading is not notices[name][0]:
+                            reading.close()
+                    code = self._child(task, pipes, notices[name][0], reports[name][1])
+                finally:
+                    os._exit(code)
+            self._processes[pid] = name
+        self._notices = {name: pipe[1] for name, pipe in notices.items()}
+        self._reports = {name: pipe[0] for name, pipe in reports.items()}
+        for reading, writing in pipes.values():
+            reading.close()
+            writing.close()
 
     def wait(self) -> None:
-        """Wait for all tasks; after a failure the others are given a minute to end. Raise the cause."""
-        running, late, causes = dict(self._processes), float("inf"), {}
+        """Wait for all tasks, and raise the cause of the first failure."""
+        failed: dict[str, tuple[int, str]] = {}
+        late = float("inf")
         try:
-            while running:
-                wait([p.sentinel for p in running.values()], max(0.0, min(late - time.monotonic(), GRACE)))
-                for name, process in list(running.items()):
-                    if process.exitcode is not None:
-                        LOG.info("Task '%s' ended with exit code %d", name, process.exitcode)
-                        del running[name]
-                        if process.exitcode:
-                            late = min(late, time.monotonic() + GRACE)
-                            causes[name] = process
-                if time.monotonic() >= late and running:
-                    LOG.error("%s do not end: they are terminated", list(running))
-                    break
+            while self._processes and time.monotonic() < late:
+                for name, code in self._ended():
+                    LOG.info("Task '%s' ended with exit code %d", name, code)
+                    if code:
+                        failed[name] = code, self._why(name, code)
+                        late = min(late, time.monotonic() + GRACE)
+                        self._tell(name, failed[name][1])
+                time.sleep(_POLL)
         finally:
-            _stop(list(running.values()))
-        own = [n for n, p in causes.items() if p.exitcode != _CONSEQUENCE] or list(causes)
-        if own:
-            others = [n for n in self.tasks if n not in own[:1] and self._processes[n].exitcode]
-            raise RuntimeError(_failure(own[0], self._why(own[0]), others))
+            if self._processes:
+                LOG.error("Tasks that have not ended are terminated: %s", list(self._processes.values()))
+                failed |= {n: (_CONSEQUENCE, "it did not end by itself") for n in self._processes.values()}
+                self._stop()
+        if failed:
+            name = next((n for n, (code, _) in failed.items() if code != _CONSEQUENCE), next(iter(failed)))
+            raise RuntimeError(_failure(name, failed[name][1], [n for n in failed if n != name]))
 
     def send(self, sender: Task, target: Task, state: State, tag: int) -> None:
         """Write a state into the pipe to a task, which always reads."""
+        self._refuse_failed(target.name)
         try:
             self._outgoing[sender.name, target.name].send_bytes(pickle.dumps((tag, state), pickle.HIGHEST_PROTOCOL))
-        except OSError:  # the pipe is closed: its last message, or its end, says why
-            self._readers[target.name].join()
-        self._refuse_failed(target.name)
+        except OSError:
+            LOG.info("'%s' has ended: it does not receive exchange %d of '%s'", target.name, tag, sender.name)
 
-    def _why(self, name: str) -> str:
+    def _ended(self) -> list[tuple[str, int]]:
+        """Return names and exit codes (negative: number of the signal) of tasks that have ended since the last call."""
+        found = []
+        for pid, name in list(self._processes.items()):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                del self._processes[pid]
+                _signal_group(pid, signal.SIGKILL)  # processes that the task left
+                found.append((name, os.waitstatus_to_exitcode(status)))
+        return found
+
+    def _tell(self, name: str, reason: str) -> None:
+        """Tell the other tasks that one has failed."""
+        for other in self._processes.values():
+            try:
+                self._notices[other].send((name, reason))
+            except OSError:
+                LOG.debug("'%s' has ended, too", other)
+
+    def _stop(self) -> None:
+        """Terminate all tasks, and kill those that stay."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self._processes:
+                _signal_group(pid, number)
+            until = time.monotonic() + LAST_GRACE
+            while self._processes and time.monotonic() < until:
+                self._ended()
+                time.sleep(_POLL)
+
+    def _why(self, name: str, code: int) -> str:
         """Return why a process has failed."""
-        code = self._processes[name].exitcode or 0
         if code < 0:
-            return f"it was killed by {signal.Signals(-code).name}"
+            return f"its process was killed by {signal.Signals(-code).name}"
         report = self._reports[name]
-        try:
-            return str(report.recv()) if report.poll() else f"exit code {code}"
-        except EOFError:
-            return f"exit code {code}"
+        return str(report.recv()) if report.poll() else f"exit code {code}"
 
     def _child(
-        self, task: Any, pipes: dict[tuple[str, str], tuple[Connection, Connection]],
-        life: tuple[Connection, Connection], report: Connection,
-    ) -> None:  # fmt: skip
-        """Run a task in its process."""
+        self, task: Any, pipes: dict[tuple[str, str], tuple[Connection, Connection]], notices: Connection,
+        report: Connection,
+    ) -> int:  # fmt: skip
+        """Run a task in its process, and return its exit code."""
         set_logging_name(task.name)
-        threading.Thread(target=_end_with, args=(life[0],), daemon=True).start()
-        life[1].close()
         for (source, target), (reading, writing) in pipes.items():
-            if source != task.name:
-                writing.close()
-            if target != task.name:
-                reading.close()
             if source == task.name:
                 self._outgoing[source, target] = writing
+            else:
+                writing.close()
             if target == task.name:
-                reader = threading.Thread(target=self._collect, args=(source, target, reading), daemon=True)
-                self._readers[source] = reader
-                reader.start()
+                threading.Thread(target=self._collect, args=(source, target, reading), daemon=True).start()
+            else:
+                reading.close()
+        threading.Thread(target=self._listen, args=(task.name, notices), daemon=True).start()
         reason, code = None, 0
         try:
             task.run(self)
@@ -227,7 +256,9 @@ class LandProcessesTransport(SupervisedTransport):
                 connection.send_bytes(pickle.dumps(_End(reason)))
             except OSError:
                 LOG.debug("The other end of a pipe is closed")
-        sys.exit(code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return code
 
     def _collect(self, source: str, target: str, connection: Connection) -> None:
         """Move messages from a pipe into the mailbox until the sender ends."""
@@ -236,30 +267,30 @@ class LandProcessesTransport(SupervisedTransport):
             try:
                 found = pickle.loads(connection.recv_bytes())
             except (EOFError, OSError):
-                found = _End(_DIED)
+                return  # the command will tell why
             if isinstance(found, _End):
                 self._ends[source] = found
             self._boxes[source, target].put(found)
 
+    def _listen(self, mine: str, notices: Connection) -> None:
+        """Learn of tasks that died, and end with the command."""
+        while True:
+            try:
+                name, reason = notices.recv()
+            except (EOFError, OSError):
+                LOG.error("The command that started the task '%s' has ended: it ends, too", mine)  # noqa: TRY400
+                _signal_group(os.getpid(), signal.SIGKILL)
+                return
+            self._ends[name] = _End(reason)
+            self._boxes[name, mine].put(_End(reason))
 
-def _end_with(life: Connection) -> None:
-    """End this process when the one that holds the other end has ended."""
+
+def _signal_group(leader: int, number: int) -> None:
+    """Send a signal to a task and the processes that it started."""
     try:
-        life.recv_bytes()
-    except (EOFError, OSError):
-        LOG.error("The command that started this task has ended: it ends, too")  # noqa: TRY400
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _stop(processes: Sequence[BaseProcess]) -> None:
-    """Terminate processes, and kill those that stay."""
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(LAST_GRACE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        LOG.debug("No process of the group %d is left", leader)
 
 
 def _log(name: str, error: BaseException) -> None:

@@ -16,6 +16,7 @@ from anemoi.datasets import open_dataset
 from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.run.launch import launch
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.variables import variable
 from tests.support import atmosphere as toy
@@ -49,6 +50,23 @@ def run(folder, dataset, *, lead="2d", **land):
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     done = run_command("anemoi.inference", "run", "run.yaml", cwd=folder)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+def couple(folder, dataset, transport, *, atmosphere=None, lead="2d", **land):
+    """Run ``anemoi-inference couple`` of the toy and the land, in one configuration."""
+    weather = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
+    runner = {
+        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", weather, hours=6)), "device": "cpu",
+        "input": {"dataset": str(dataset)}, "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}},
+        "mid_processors": ["land-component"], **(atmosphere or {}),
+    }  # fmt: skip
+    options = {"initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, "output": str(folder / "land.nc"), **land}
+    config = {
+        "transport": transport, "date": f"{DATE:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "couplings": [],
+        "tasks": {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}},
+    }  # fmt: skip
+    (folder / "couple.yaml").write_text(yaml.safe_dump(config))
+    return run_command("anemoi.inference", "couple", "couple.yaml", cwd=folder, timeout=120.0)
 
 
 def opened(path):
@@ -124,6 +142,17 @@ def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
     np.testing.assert_array_equal(forced["t"].values[1], atmosphere["t"].values[1])
     assert np.abs(forced["t"].values[2:] - atmosphere["t"].values[2:]).max() > 0.05
     assert np.abs(opened(tmp_path / "land.nc")["stl1"].values - land["stl1"].values).max() > 1e-3
+
+
+@pytest.mark.parametrize("transport", ["land-threads", "land-processes"])
+def test_component_is_the_mid_processor(coupled, tmp_path, small_dataset, transport):
+    """The land of another task gives the same files and the same saved state, bitwise."""
+    done = couple(tmp_path, small_dataset, transport, feedback=FEEDBACK, save=str(tmp_path / "end.state"))
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    for name in ("atmosphere.nc", "land.nc"):
+        xr.testing.assert_equal(opened(tmp_path / name), opened(coupled / name))
+    first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, tmp_path))
+    assert first.columns.equal(second.columns)
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
