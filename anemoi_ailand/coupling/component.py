@@ -31,7 +31,7 @@ COMPONENT = "land-component"
 
 
 class LandTask(Task):
-    """Land beside the task of an atmosphere.
+    """Land that exchanges with the task of an atmosphere.
 
     It is told the fields, step, dates and points of the atmosphere, checks them, and says what fields it needs. Then it
     receives these after each step of the atmosphere and returns what it changes in them, of the same valid time. In

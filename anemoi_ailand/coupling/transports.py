@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from os import _exit
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -154,7 +155,7 @@ class LandProcessesTransport(SupervisedTransport):
                             reading.close()
                     code = self._child(task, pipes, notices[name][0], reports[name][1])
                 finally:
-                    os._exit(code)
+                    _exit(code)
             self._processes[pid] = name
         self._notices = {name: pipe[1] for name, pipe in notices.items()}
         self._reports = {name: pipe[0] for name, pipe in reports.items()}
@@ -178,7 +179,7 @@ class LandProcessesTransport(SupervisedTransport):
         finally:
             if self._processes:
                 LOG.error("Tasks that have not ended are terminated: %s", list(self._processes.values()))
-                failed |= {n: (_CONSEQUENCE, "it did not end by itself") for n in self._processes.values()}
+                failed |= dict.fromkeys(self._processes.values(), (_CONSEQUENCE, "it did not end by itself"))
                 self._stop()
         if failed:
             name = next((n for n, (code, _) in failed.items() if code != _CONSEQUENCE), next(iter(failed)))
@@ -278,7 +279,7 @@ class LandProcessesTransport(SupervisedTransport):
             try:
                 name, reason = notices.recv()
             except (EOFError, OSError):
-                LOG.error("The command that started the task '%s' has ended: it ends, too", mine)  # noqa: TRY400
+                LOG.error("The command that started the task '%s' has ended: it ends, too", mine)
                 _signal_group(os.getpid(), signal.SIGKILL)
                 return
             self._ends[name] = _End(reason)

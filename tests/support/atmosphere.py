@@ -5,11 +5,17 @@
 skin temperature it was given. A checkpoint that anemoi-inference runs.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
+from anemoi.inference.task import Task
+from anemoi.inference.tasks.runner import RunnerTask
+from anemoi.inference.transport import Transport
 from anemoi.utils.checkpoints import save_metadata
 from torch import nn
 
@@ -90,6 +96,24 @@ def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True)
     places = {"latitudes": np.asarray(dataset.latitudes), "longitudes": np.asarray(dataset.longitudes)}
     save_metadata(path, _metadata(hours, dataset.shape[-1], units), supporting_arrays={"data": places})
     return path
+
+
+class PlayedTask(RunnerTask):
+    """Task of an atmosphere that a function plays: it gets the context of a coupled runner."""
+
+    def __init__(self, name: str, play: Callable[[SimpleNamespace], None], processor: str = "land-component") -> None:
+        Task.__init__(self, name)
+        self.config, self._play = SimpleNamespace(mid_processors=[processor]), play
+
+    def run(self, transport: Transport) -> None:
+        """Play the atmosphere."""
+        self._play(SimpleNamespace(coupled_input=SimpleNamespace(task=self, transport=transport)))
+
+
+def context(date: datetime | None, lead: str, **attributes: Any) -> SimpleNamespace:
+    """Context of a run as processors see it."""
+    config = SimpleNamespace(lead_time=lead)
+    return SimpleNamespace(reference_date=date, lead_time=None, config=config, **attributes)
 
 
 def _metadata(hours: int, n_points: int, units: bool) -> dict:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Mid-processor `land-model` between grids and with all steps of the atmosphere: forced is coupled, restarts, order."""
+"""Coupled land between grids and with all steps of the atmosphere: forced is coupled, component, restarts, order."""
 
 import logging
 from dataclasses import replace
@@ -13,12 +13,15 @@ import pytest
 import torch
 from anemoi.inference.checkpoint import Checkpoint
 
+from anemoi_ailand.coupling.component import LandComponentProcessor, LandTask
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.grids import GridOptions, Side, load, make, save
 from anemoi_ailand.coupling.height import at_height
 from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.coupling.step_forcing import StepForcing
+from anemoi_ailand.coupling.transports import LandThreadsTransport
 from anemoi_ailand.rollout.outputs.grib.grid import rows_of
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -70,10 +73,12 @@ def _one_stepper(world, monkeypatch):
     monkeypatch.setattr(LandStepper, "open", lambda name, **k: world.stepper)
 
 
+def land_options(world):
+    return {"initial": {"state": str(world.path)}, "forcing": FORCING, "feedback": FEEDBACK, "points": world.points}
+
+
 def processor(world, hours, date=DATE, lead="12h", **options):
-    context = SimpleNamespace(reference_date=date, lead_time=None, config=SimpleNamespace(lead_time=lead))
-    given = {"initial": {"state": str(world.path)}, "forcing": FORCING, "feedback": FEEDBACK, "points": world.points}
-    return LandModelProcessor(context, world.metadata[hours], **{**given, **options})
+    return LandModelProcessor(toy.context(date, lead), world.metadata[hours], **{**land_options(world), **options})
 
 
 class Atmosphere:
@@ -143,6 +148,29 @@ def test_a_restart_is_bitwise(world, tmp_path, hours):
     for name, values in once.recorded[-1].items():
         np.testing.assert_array_equal(parts.recorded[-1][name], values, err_msg=name)
     assert fields["skt"].max() > 0.0
+
+
+@pytest.mark.parametrize("hours", [6, 2])
+def test_component_is_the_mid_processor_between_grids(world, tmp_path, hours):
+    """With other grids and steps, the land of another task gives what that within the atmosphere gives, bitwise."""
+    within = Atmosphere(world, hours)
+    last = within.run(processor(world, hours, save=str(tmp_path / "within.state")), 12)
+    beside = Atmosphere(world, hours)
+
+    def play(run):
+        made = LandComponentProcessor(toy.context(DATE, "12h", **vars(run)), world.metadata[hours])
+        beside.last = beside.run(made, 12)
+
+    land = LandTask("land", **land_options(world), save=str(tmp_path / "beside.state"))
+    transport = LandThreadsTransport([], {"sky": toy.PlayedTask("sky", play), "land": land})
+    transport.start()
+    transport.wait()
+    for name in toy.OUTPUT:
+        np.testing.assert_array_equal(beside.last[name], last[name], err_msg=name)
+        np.testing.assert_array_equal(beside.recorded[-1][name], within.recorded[-1][name], err_msg=name)
+    states = [LandState.load(tmp_path / f"{n}.state", None) for n in ("within", "beside")]
+    assert states[0].date == states[1].date == DATE + 12 * HOUR
+    assert states[0].columns.equal(states[1].columns)
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(6, "rsww" * 2), (2, "rwrwrswwrwrwrsww")])

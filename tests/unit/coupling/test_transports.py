@@ -111,7 +111,7 @@ def test_sending_to_a_failed_task_fails(kind):
 
 
 def test_threads_exchange_copies():
-    """What one thread changes after sending, the other does not see."""
+    """A thread that changes a field after sending it does not change it for the other."""
     seen = []
 
     def send(me, other, transport):
@@ -188,5 +188,3 @@ def test_a_killed_command_leaves_no_task(tmp_path, repository):
         time.sleep(0.05)
     assert len(_pids(tmp_path)) == 4
     assert [p for p in _pids(tmp_path) if is_alive(p)] == []
-
-
