@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,17 +53,17 @@ def run(folder, dataset, *, lead="2d", **land):
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
-def couple(folder, dataset, transport, *, atmosphere=None, lead="2d", **land):
+def couple(folder, dataset, transport, *, atmosphere=None, date=DATE, lead="2d", dies=None, **land):
     """Run ``anemoi-inference couple`` of the toy and the land, in one configuration."""
     weather = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
     runner = {
-        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", weather, hours=6)), "device": "cpu",
+        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", weather, dies=dies)), "device": "cpu",
         "input": {"dataset": str(dataset)}, "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}},
         "mid_processors": ["land-component"], **(atmosphere or {}),
     }  # fmt: skip
     options = {"initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, "output": str(folder / "land.nc"), **land}
     config = {
-        "transport": transport, "date": f"{DATE:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "couplings": [],
+        "transport": transport, "date": f"{date:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "couplings": [],
         "tasks": {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}},
     }  # fmt: skip
     (folder / "couple.yaml").write_text(yaml.safe_dump(config))
@@ -153,6 +154,45 @@ def test_component_is_the_mid_processor(coupled, tmp_path, small_dataset, transp
         xr.testing.assert_equal(opened(tmp_path / name), opened(coupled / name))
     first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, tmp_path))
     assert first.columns.equal(second.columns)
+
+
+def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
+    """A killed atmosphere ends the run with its name and no process left; run again, it is the run in one piece."""
+    one, two, half = tmp_path / "one", tmp_path / "two", DATE + timedelta(days=1)
+    one.mkdir()
+    two.mkdir()
+    exact = {"output": {"netcdf": {"path": str(one / "atmosphere.nc"), "float_size": "f8"}}}
+    done = couple(one, small_dataset, "land-processes", atmosphere=exact, lead="1d", feedback=FEEDBACK,
+                  save=str(one / "half.state"))  # fmt: skip
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    following = {
+        "date": half, "lead": "1d", "feedback": FEEDBACK, "initial": {"state": str(one / "half.state")},
+        "atmosphere": {"input": {"netcdf": str(one / "atmosphere.nc")}}, "save": str(two / "end.state"),
+    }  # fmt: skip
+    killed = couple(two, small_dataset, "land-processes", dies=half + timedelta(hours=18), **following)
+    assert killed.returncode == 1
+    assert "The task 'atmosphere' failed: its process was killed by SIGKILL. ['land'] ended with it" in killed.stderr
+    assert not (two / "land.nc").exists()
+    assert working_in(two) == []
+    again = couple(two, small_dataset, "land-processes", **following)
+    assert again.returncode == 0, (again.stdout + again.stderr)[-3000:]
+    for name in ("atmosphere.nc", "land.nc"):
+        whole, second = opened(coupled / name), opened(two / name)
+        for field in ("stl1", "skt", "sd", "swvl1"):
+            np.testing.assert_array_equal(second[field].values[1:], whole[field].values[5:], err_msg=field)
+    first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, two))
+    assert first.columns.equal(second.columns)
+
+
+def working_in(folder):
+    """Numbers of the processes whose working folder is this one."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            found += [link.parent.name] if link.resolve() == folder.resolve() else []
+        except OSError:
+            continue
+    return found
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
