@@ -18,6 +18,7 @@ from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
 from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
+from anemoi_ailand.coupling.coupling_report import CouplingReport, check_page
 from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
@@ -45,6 +46,7 @@ class _Run:
     points: Exchange
     clock: datetime
     budget: ExchangeBudget
+    report: CouplingReport | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class CoupledLand:
         NetCDF file of the land to write.
     save : str, optional
         File for the state of the land at the end of the run, for ``initial: {state: ...}`` of the next one.
+    report : str, optional
+        HTML page of the coupling to write, see :class:`~anemoi_ailand.coupling.coupling_report.CouplingReport`.
     threads : int, optional
         Largest number of threads of the land's step.
     trust : bool or str
@@ -131,6 +135,7 @@ class CoupledLand:
         points: Any = "same",
         output: str | None = None,
         save: str | None = None,
+        report: str | None = None,
         threads: int | None = None,
         execution: str = "auto",
         plausibility: str = "error",
@@ -168,6 +173,7 @@ class CoupledLand:
         about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
         self._file = None if output is None else LandFile(Path(output), *about)
         self._save = None if save is None else Path(save)
+        self._report = None if report is None else check_page(Path(report))
         self._check_end()
         self._run: _Run | None = None
         if atmosphere.start is not None and atmosphere.places is not None:
@@ -214,6 +220,8 @@ class CoupledLand:
                 values = run.land[fed.name] if fed.factor == 1.0 else run.land[fed.name].double() * fed.factor
                 before = _tensor(fields[fed.field], run.points.n_points, fed.field)
                 changed[fed.field] = run.points.write(before, values, land_only=fed.land_only)
+        if complete and run.report is not None:
+            run.report.add(run.land, {f: torch.as_tensor(fields[f]) for f in changed}, changed)
         if complete and self._file is not None:
             self._file.write(run.land)
         if complete and date + STEP > self._last():
@@ -237,7 +245,9 @@ class CoupledLand:
         self._forcing.start(instants)
         if self._file is not None:
             self._file.write(land)
-        return _Run(land, points, date, ExchangeBudget(self._source.taken, points, self._forcing.step))
+        budget = ExchangeBudget(self._source.taken, points, self._forcing.step)
+        report = None if self._report is None else CouplingReport(self._report, self._feedback, budget, points)
+        return _Run(land, points, date, budget, report)
 
     def _exchange(self, land: LandState, atmosphere: Places) -> Exchange:
         """Return the exchange between the points, and set the correction for height."""
@@ -271,6 +281,11 @@ class CoupledLand:
 
     def _end(self, run: _Run) -> None:
         run.budget.log()
+        if run.report is not None:
+            run.report.write({
+                "network": self._stepper._loaded.path, "first": self._start, "points of the land": run.points.n_land,
+                "points of the atmosphere": run.points.n_points, "step of the atmosphere": self._atmosphere.step,
+            })  # fmt: skip
         if self._file is not None:
             self._file.close()
         if self._save is not None:

@@ -19,6 +19,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import variable
 from tests.support import atmosphere as toy
 from tests.support.commands import run_command
@@ -54,18 +55,18 @@ def run(folder, dataset, *, lead="2d", **land):
 
 
 def couple(folder, dataset, transport, *, atmosphere=None, date=DATE, lead="2d", dies=None, **land):
-    """Run ``anemoi-inference couple`` of the toy and the land, in one configuration."""
+    """Run ``anemoi-inference couple`` of the toy and the land by the packaged configuration."""
     weather = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
     runner = {
         "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", weather, dies=dies)), "device": "cpu",
-        "input": {"dataset": str(dataset)}, "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}},
-        "mid_processors": ["land-component"], **(atmosphere or {}),
+        "input": {"dataset": str(dataset)}, **(atmosphere or {}),
     }  # fmt: skip
-    options = {"initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, "output": str(folder / "land.nc"), **land}
-    config = {
-        "transport": transport, "date": f"{date:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "couplings": [],
-        "tasks": {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}},
-    }  # fmt: skip
+    config = yaml.safe_load(find("configs", "coupling/couple").read_text(encoding="utf-8"))
+    options = {**config["tasks"]["land"]["land"], "mapping": None, "points": "same", "save": str(folder / "end.state"),
+               "initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, **land}  # fmt: skip
+    config |= {"transport": transport, "date": f"{date:%Y-%m-%dT%H:%M:%S}", "lead_time": lead}
+    runner = config["tasks"]["atmosphere"]["runner"]["config"] | runner
+    config["tasks"] = {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}}
     (folder / "couple.yaml").write_text(yaml.safe_dump(config))
     return run_command("anemoi.inference", "couple", "couple.yaml", cwd=folder, timeout=120.0)
 
@@ -148,12 +149,13 @@ def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
 @pytest.mark.parametrize("transport", ["land-threads", "land-processes"])
 def test_component_is_the_mid_processor(coupled, tmp_path, small_dataset, transport):
     """The land of another task gives the same files and the same saved state, bitwise."""
-    done = couple(tmp_path, small_dataset, transport, feedback=FEEDBACK, save=str(tmp_path / "end.state"))
+    done = couple(tmp_path, small_dataset, transport, feedback=FEEDBACK)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     for name in ("atmosphere.nc", "land.nc"):
         xr.testing.assert_equal(opened(tmp_path / name), opened(coupled / name))
     first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, tmp_path))
     assert first.columns.equal(second.columns)
+    assert "<h1>Coupled run</h1>" in (tmp_path / "coupling.html").read_text()
 
 
 def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
@@ -167,7 +169,7 @@ def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     following = {
         "date": half, "lead": "1d", "feedback": FEEDBACK, "initial": {"state": str(one / "half.state")},
-        "atmosphere": {"input": {"netcdf": str(one / "atmosphere.nc")}}, "save": str(two / "end.state"),
+        "atmosphere": {"input": {"netcdf": str(one / "atmosphere.nc")}},
     }  # fmt: skip
     killed = couple(two, small_dataset, "land-processes", dies=half + timedelta(hours=18), **following)
     assert killed.returncode == 1

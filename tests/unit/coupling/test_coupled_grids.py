@@ -211,6 +211,33 @@ def test_budget_of_what_crossed(world, caplog):
     assert "J m-2 given" in caplog.text
 
 
+def test_report_of_a_coupling(world, tmp_path):
+    """The page has what crossed, the first increment, and that the atmosphere continues from the land's values."""
+    page = tmp_path / "coupling.html"
+    made, atmosphere = processor(world, 3, lead="18h", report=str(page)), Atmosphere(world, 3)
+    fields = atmosphere.run(made, 6)
+    run = made.land._run
+    own = torch.from_numpy(atmosphere.recorded[1]["skt"]).double()
+    shock = (fields["skt"].double() - own)[run.points.targets]
+    areas = run.points.target_areas
+    mean, size = run.report.increments["skt"][0]
+    assert mean == pytest.approx(float((shock * areas).sum() / areas.sum()), rel=1e-6)
+    assert size == pytest.approx(float(((shock**2 * areas).sum() / areas.sum()).sqrt()), rel=1e-6)
+    assert not page.exists()
+    atmosphere.run(made, 12)
+    report = run.report
+    assert report.dates == [DATE + k * 6 * HOUR for k in (1, 2, 3)]
+    assert report.arrives("skt") == pytest.approx(1.0, abs=1e-4)  # it continues from it, and adds 0.5 K in a step
+    assert report.arrives("snow") == pytest.approx(0.0, abs=1e-6)  # a field that it makes itself in each step
+    assert set(report.fluxes) == {"evap", "sro", "ssro", "ssr", "str", "slhf", "sshf"}
+    text = page.read_text()
+    given, received = (budget["avg_sdlwrf"] / (18 * 3600.0) for budget in (run.budget.given, run.budget.received))
+    assert f"<td>{given:.6g}</td><td>{received:.6g}</td><td>W m-2</td>" in text
+    assert f"<td>skt</td><td>{mean:.6g}</td><td>{size:.6g}</td>" in text
+    with pytest.raises(ValueError, match=r"`report` is '.*coupling.txt'. Give a name that ends in .html"):
+        processor(world, 3, report=str(tmp_path / "coupling.txt"))
+
+
 def test_other_weights_are_refused_before_the_first_step(world, tmp_path):
     """Weights with other options, and humidity without its partners, are refused when the run is set up."""
     with pytest.raises(ValueError, match="were made with"):
