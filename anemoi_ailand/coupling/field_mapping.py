@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 
 _FOLDER = "coupling/"
 
-#: Packaged configuration of a coupled run, which is no mapping.
+#: Packaged configuration of a coupled run among the mappings.
 _RUN = "coupling/couple"
 
 
