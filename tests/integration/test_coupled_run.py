@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -187,14 +189,16 @@ def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
 
 
 def working_in(folder):
-    """Numbers of the processes whose working folder is this one."""
-    found = []
-    for link in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            found += [link.parent.name] if link.resolve() == folder.resolve() else []
-        except OSError:
-            continue
-    return found
+    """Numbers of the processes whose working folder is this one after at most 10 s; none is gone at once."""
+    until = time.monotonic() + 10.0
+    while True:
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):  # it has ended, or belongs to another user
+                found += [link.parent.name] if link.resolve() == folder.resolve() else []
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
