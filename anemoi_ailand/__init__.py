@@ -37,6 +37,7 @@ _PUBLIC = {
     "rollout.forcing.forcing_filter": ("ForcingFilter",),
     "rollout.reforecast.reforecast": ("reforecast",),
     "export.onnx_export": ("export_step",),
+    "coupling.grids": ("overlap_areas",),
     "assimilation.window": ("AssimilationWindow", "ForcingFactor"),
     "assimilation.regression": ("regression_jacobian", "unexplained"),
     "assimilation.extended_kalman_filter": ("extended_kalman_analysis",),
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.assimilation.regression import unexplained as unexplained
     from anemoi_ailand.assimilation.window import AssimilationWindow as AssimilationWindow
     from anemoi_ailand.assimilation.window import ForcingFactor as ForcingFactor
+    from anemoi_ailand.coupling.grids import overlap_areas as overlap_areas
     from anemoi_ailand.data.land_data import LandData as LandData
     from anemoi_ailand.data.land_data import open_data as open_data
     from anemoi_ailand.evaluation.fields.fields import open_fields as open_fields

@@ -19,6 +19,9 @@ LOG = logging.getLogger(__name__)
 
 _FOLDER = "coupling/"
 
+#: Packaged configuration of a coupled run among the mappings.
+_RUN = "coupling/couple"
+
 
 @dataclass(frozen=True)
 class FieldMapping:
@@ -45,7 +48,8 @@ def read_field_mapping(given: str) -> FieldMapping:
     >>> read_field_mapping("aifs-single").forcing["avg_tprate"]
     {'field': 'tp', 'units': 'm', 'accumulated': True}
     """
-    named = {name.removeprefix(_FOLDER): p for name, p in listing("configs").items() if name.startswith(_FOLDER)}
+    packaged = {name: path for name, path in listing("configs").items() if name.startswith(_FOLDER) and name != _RUN}
+    named = {name.removeprefix(_FOLDER): path for name, path in packaged.items()}
     path = file_or_named(given, named, "Copy a packaged one: anemoi-ailand configs --copy coupling/ifs")
     content = one_mapping(
         yaml.safe_load(path.read_text(encoding="utf-8")), ("level", "forcing", "feedback"), f"The mapping '{path}'"

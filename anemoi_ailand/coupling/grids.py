@@ -10,12 +10,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anemoi_ailand.constants import GRAVITY, SAME_PLACE
+from anemoi_ailand.constants import EARTH_RADIUS, GRAVITY, SAME_PLACE
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.weights import (
     Weights,
@@ -32,6 +32,9 @@ from anemoi_ailand.support.checksum import file_sha256, record_sha256, recorded_
 from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.options import check_known, one_mapping
 from anemoi_ailand.support.sphere import Coordinates, same_points
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 LOG = logging.getLogger(__name__)
 
@@ -195,6 +198,40 @@ def make(land: Side, atmosphere: Side, *, states: Any = None, correct: bool = Fa
         np.abs(rise).mean(),
     )  # fmt: skip
     return Grids(areas, _with_lonely(areas, overlaps, land.size), weights, share, rise)
+
+
+def overlap_areas(
+    targets: Coordinates, sources: Coordinates, *, cells: Any = AUTO, source_cells: Any = AUTO
+) -> csr_array:
+    r"""Compute the areas that cells of targets and sources have in common [m2], shape (target, source).
+
+    The matrix :math:`A_{ij}` of first-order conservative regridding: :math:`y_i = \sum_j A_{ij} x_j / \sum_j A_{ij}` is
+    the mean of a flux over the part of cell i that sources cover, and :math:`\sum_i y_i \sum_j A_{ij}` what they gave.
+
+    Parameters
+    ----------
+    targets, sources : pair of arrays
+        Latitudes and longitudes [degrees].
+    cells, source_cells : str or list
+        Grids of the points, as in :class:`GridOptions`. Sources on no known grid belong to the nearest target, and
+        those of one target have equal areas.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anemoi_ailand import overlap_areas
+    >>> latitudes, longitudes = np.meshgrid(np.arange(90.0, -91.0, -10.0), np.arange(0.0, 360.0, 10.0), indexing="ij")
+    >>> areas = overlap_areas((latitudes.ravel(), longitudes.ravel()), (np.array([50.0, 52.0]), np.array([7.0, 8.0])))
+    >>> areas.shape, areas.nnz
+    ((684, 2), 2)
+    """
+    from scipy.sparse import csr_array  # slow to import
+
+    sides = Side(sources, check_grid(source_cells, 2)), Side(targets, check_grid(cells, 2))
+    found, _ = _overlaps(*sides)
+    square_metres = (1.0e3 * EARTH_RADIUS) ** 2
+    shape = sides[1].size, sides[0].size
+    return csr_array((found.values * square_metres, (found.columns, found.rows)), shape=shape)
 
 
 def save(path: Path, grids: Grids, land: Coordinates, atmosphere: Coordinates, options: str) -> None:

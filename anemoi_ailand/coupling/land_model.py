@@ -5,303 +5,37 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from anemoi.inference.processor import Processor
 from anemoi.inference.types import State
-from anemoi.utils.dates import as_timedelta
-from torch import Tensor
 
-from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
-from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
-from anemoi_ailand.coupling.exchange import Exchange
-from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
-from anemoi_ailand.coupling.field_mapping import read_field_mapping
-from anemoi_ailand.coupling.grids import GridOptions, open_grids
-from anemoi_ailand.coupling.height import at_height, check_corrected
-from anemoi_ailand.coupling.land_file import LandFile
-from anemoi_ailand.coupling.land_points import Places, land_points
-from anemoi_ailand.coupling.step_forcing import StepForcing
-from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
-from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.stepper import LandStepper
-from anemoi_ailand.support.disk_errors import check_folder
-from anemoi_ailand.support.options import check_known, options_of
-
-LOG = logging.getLogger(__name__)
-
-
-@dataclass
-class _Run:
-    """State of the land, its points in the atmosphere, and the date that the atmosphere has reached."""
-
-    land: LandState
-    points: Exchange
-    clock: datetime
-    budget: ExchangeBudget
+from anemoi_ailand.coupling.coupled_land import LAND_OPTIONS, Atmosphere, CoupledLand
+from anemoi_ailand.support.options import check_known
 
 
 class LandModelProcessor(Processor):
-    """Step the land with the fields of the step that the atmosphere has completed, and return its state.
+    """Step the land with the fields of the step that the atmosphere has completed, and overwrite those of the feedback.
 
-    The land steps from t to t + 6 h with the atmosphere's fields at t + 6 h and its means and amounts over the step.
-    Then the ``feedback`` fields of the atmosphere at t + 6 h are overwritten at the points of the land, before the
-    atmosphere writes its output and steps on. An atmosphere with shorter steps makes several before each of the land.
-
-    Parameters
-    ----------
-    checkpoint : str
-        Checkpoint of the land: a path, or the name of a network in the package.
-    initial : mapping
-        ``{dataset: PATH}`` or ``{state: PATH}``, see :func:`initial_state`.
-    mapping : str, optional
-        Name of a packaged mapping of fields, or a YAML file; see
-        :func:`~anemoi_ailand.coupling.field_mapping.read_field_mapping`. ``forcing`` replaces single lines
-        of it, ``feedback`` all of its part.
-    forcing : mapping
-        See :func:`~anemoi_ailand.coupling.crossing.read_forcing`.
-    feedback : mapping
-        See :func:`~anemoi_ailand.coupling.crossing.read_feedback`; none by default.
-    points : str or mapping
-        See :func:`~anemoi_ailand.coupling.land_points.land_points`, and for other grids
-        :class:`~anemoi_ailand.coupling.grids.GridOptions`.
-    output : str, optional
-        NetCDF file of the land to write.
-    save : str, optional
-        File for the state of the land at the end of the run, for ``initial: {state: ...}`` of the next one.
-    threads : int, optional
-        Largest number of threads of the land's step.
-    trust : bool or str
-        Load a checkpoint of unknown checksum; see :func:`~anemoi_ailand.rollout.stepper.load`.
-    execution : {'auto', 'plain', 'compiled'}
-        As in a run of the land: ``auto`` takes the compiled step if it has been made, or if the run is long enough to
-        pay for making it. See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
-    plausibility : {'error', 'warn', 'off'}
-        Treatment of impossible values of state, fields of the atmosphere and results; see :func:`~anemoi_ailand.load`.
+    It runs in the process of the atmosphere, before that writes its output and steps on. ``options`` are those of
+    :class:`~anemoi_ailand.coupling.coupled_land.CoupledLand`, with its errors.
 
     Raises
     ------
     TypeError
         An unknown option, with the nearest known one.
-    FileNotFoundError, ValueError
-        A file is missing, or fields, units, steps, dates or points do not fit.
     """
 
-    def __init__(
-        self,
-        context: Any,
-        metadata: Any,
-        *,
-        initial: Any = None,
-        checkpoint: str = "ailand",
-        mapping: str | None = None,
-        forcing: Mapping[str, Any] | None = None,
-        feedback: Mapping[str, Any] | None = None,
-        points: Any = "same",
-        output: str | None = None,
-        save: str | None = None,
-        threads: int | None = None,
-        execution: str = "auto",
-        plausibility: str = "error",
-        trust: bool | str = False,
-        **options: Any,
-    ) -> None:
+    def __init__(self, context: Any, metadata: Any, **options: Any) -> None:
         super().__init__(context, metadata)
-        check_known(options, options_of(type(self)), "The mid-processor `land-model`")
-        if initial is None:
-            raise ValueError("`land-model` has no `initial`. Give {dataset: PATH} or {state: PATH}.")
-        self._initial, self._points = initial, points
-        with_weights = isinstance(points, Mapping) and "weights" in points
-        self._grids = GridOptions.read(points) if with_weights else None
-        lead = _lead_time(context)
-        work = 0 if lead is None else _count_points(initial) * (lead // STEP)
-        self._stepper = stepper = LandStepper.open(
-            checkpoint,
-            threads=threads,
-            execution=execution,
-            point_steps=work,
-            plausibility=plausibility,
-            trust=trust or None,
-        )
-        units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
-        hours = metadata.timestep / timedelta(hours=1)
-        if mapping is not None:
-            known = read_field_mapping(mapping)
-            forcing = {**known.forcing, **(forcing or {})}
-            feedback = known.feedback if feedback is None else feedback
-        self._source = read_forcing(
-            forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
-        )
-        self._feedback = read_feedback(feedback or {}, stepper.outputs, units)
-        self._forcing = StepForcing(self._source.taken, hours)
-        if self._grids is not None and self._grids.lapse_rate is not None:
-            check_corrected(t.name for t in self._source.taken)
-        self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
-        self._stored: dict[str, FieldsAtPoints] = {}
-        about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
-        self._file = None if output is None else LandFile(Path(output), *about)
-        self._save = None if save is None else Path(save)
-        self._check_end()
-        self._run: _Run | None = None
-        if context.reference_date is not None and metadata.latitudes is not None:
-            self._run = self._begin(context.reference_date, (metadata.latitudes, metadata.longitudes))
-        self._log()
+        check_known(options, LAND_OPTIONS, "The mid-processor `land-model`")
+        self.land = CoupledLand(Atmosphere.of_run(context, metadata), **options)
 
     def __repr__(self) -> str:
-        return f"LandModelProcessor({self._stepper._loaded.path})"
+        return f"{type(self).__name__}({self.land})"
 
     def process(self, state: State) -> State:
-        """Gather the step of the atmosphere; when 6 h are complete, step the land and overwrite the feedback fields."""
-        date, step = state["date"], self.metadata.timestep
-        run = self._run = self._run or self._begin(date - step, (state["latitudes"], state["longitudes"]))
-        if date - run.clock != step:
-            raise ValueError(
-                f"The atmosphere went from {run.clock} to {date}, but its step is {step}. Run it step by step."
-            )
+        """Give the step of the atmosphere to the land, and overwrite the fields that the land has changed."""
         fields = state["fields"]
-        given = {f: _tensor(fields[f], run.points.n_points, f) for f in self._forcing.fields}
-        amounts = {t.field for t in self._source.taken if t.amount}
-        here = {f: run.points.read(values, amount=f in amounts) for f, values in given.items()}
-        self._forcing.add(here)
-        run.budget.add(given, here)
-        run.clock = date
-        complete = self._forcing.complete
-        if complete:
-            run.land = self._stepper.step(run.land, {**self._forcing.take(), **self._others(run.land)})
-        for fed in self._feedback:
-            if complete or (fed.held and fed.name in run.land):
-                values = run.land[fed.name] if fed.factor == 1.0 else run.land[fed.name].double() * fed.factor
-                before = _tensor(fields[fed.field], run.points.n_points, fed.field)
-                fields[fed.field] = run.points.write(before, values, land_only=fed.land_only)
-        if complete and self._file is not None:
-            self._file.write(run.land)
-        if complete and date + STEP > self._last():
-            self._end(run)
+        fields.update(self.land.step(state["date"], (state["latitudes"], state["longitudes"]), fields))
         return state
-
-    def _begin(self, date: datetime, atmosphere: Places) -> _Run:
-        places = (np.asarray(atmosphere[0], dtype=np.float64), np.asarray(atmosphere[1], dtype=np.float64))
-        land = initial_state(self._initial, self._stepper, date)
-        where = land.latitudes, land.longitudes
-        points = self._exchange(land, places)
-        for name, stored in self._open.items():
-            land_points("same", where, (stored.latitudes, stored.longitudes))  # refuses others
-            self._stored[name] = stored.at_points(np.arange(where[0].size))
-            stored.index_of(date + STEP)
-        instants = {f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]}
-        if isinstance(self._initial, Mapping) and "state" in self._initial:
-            further = LandState.load_further(str(self._initial["state"]))
-            instants |= {n: torch.from_numpy(values) for n, values in further.items()}
-        self._forcing.start(instants)
-        if self._file is not None:
-            self._file.write(land)
-        return _Run(land, points, date, ExchangeBudget(self._source.taken, points, self._forcing.step))
-
-    def _exchange(self, land: LandState, atmosphere: Places) -> Exchange:
-        """Return the exchange between the points, and set the correction for height."""
-        where = land.latitudes, land.longitudes
-        if self._grids is None:
-            return land_points(self._points, where, atmosphere)
-        height = land["z"].double().cpu().numpy() / GRAVITY if "z" in land else None
-        grids = open_grids(self._grids, where, atmosphere, height)
-        rise, rate = torch.from_numpy(grids.rise), self._grids.lapse_rate
-        if rate is not None:
-            self._forcing.correct = lambda fields: at_height(fields, rise, rate)
-        return grids.exchange()
-
-    def _others(self, land: LandState) -> dict[str, Any]:
-        """Return the forcing that is not from the atmosphere: held from the start, or stored."""
-        end = land.date + STEP
-        held: dict[str, Any] = {n: land[n] for n in self._source.held}
-        return held | {n: s.at(s.stored.index_of(end))[:, 0] for n, s in self._stored.items()}
-
-    def _check_end(self) -> None:
-        """Check that the run ends with a step of the land if its state is saved."""
-        lead = _lead_time(self.context)
-        if self._save is not None:
-            check_folder(self._save.parent)
-            if lead is not None and lead % STEP:
-                raise ValueError(f"`save` needs a `lead_time` of whole steps of {STEP_HOURS} h; it is {lead}.")
-
-    def _last(self) -> datetime:
-        lead = _lead_time(self.context)
-        start = self.context.reference_date
-        return datetime.max if lead is None or start is None else start + lead
-
-    def _end(self, run: _Run) -> None:
-        run.budget.log()
-        if self._file is not None:
-            self._file.close()
-        if self._save is not None:
-            before = {n: values.numpy(force=True) for n, values in self._forcing.before.items()}
-            run.land.save(self._save, self._stepper.checkpoint_sha256, before)
-            LOG.info("State of the land at %s saved to %s", run.land.date, self._save)
-
-    def _log(self) -> None:
-        taken = "; ".join(f"{t.name} from {t.field}" for t in self._source.taken)
-        fed = "; ".join(f"{f.field} from {f.name}" for f in self._feedback) or "nothing: the land is forced only"
-        LOG.info("Land takes: %s. Held: %s. Stored: %s", taken, list(self._source.held), dict(self._source.datasets))
-        LOG.info("Land gives: %s", fed)
-
-
-def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandState:
-    """Read the state of the land at the start of the run.
-
-    ``{dataset: PATH}``: an Anemoi dataset with state, static fields and forcing; ``{state: PATH}``: a saved state.
-    """
-    _check_initial(config)
-    if "state" in config:
-        state = stepper.load(Path(str(config["state"])))
-        if state.date != date:
-            raise ValueError(
-                f"The saved state '{config['state']}' is of {state.date}, the run starts at {date}. "
-                "Start the run at the date of the state, or give another state."
-            )
-        return state
-    needs = stepper.needs
-    names = [*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]]
-    stored = StoredFields(str(config["dataset"]), names)
-    first = stored.index_of(date)
-    values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]
-    LOG.info("Land starts from %s at %s", stored.path, date)
-    return stepper.initial(dict(zip(names, values.T, strict=True)), date, stored.latitudes, stored.longitudes)
-
-
-def _check_initial(config: Any) -> None:
-    if not isinstance(config, Mapping) or len(config) != 1:
-        raise TypeError(f"`initial` is {config!r}. Give {{dataset: PATH}} or {{state: PATH}}.")
-    check_known(config, ("dataset", "state"), "`initial`")
-
-
-def _count_points(config: Any) -> int:
-    """Return the number of points of the land, before its variables are known."""
-    _check_initial(config)
-    if "state" in config:
-        return len(LandState.load(Path(str(config["state"])), None).latitudes)
-    return len(AnemoiDataset(str(config["dataset"])).latitudes)
-
-
-def _units(metadata: Any, name: str) -> str | None:
-    row = metadata.typed_variables.get(name)
-    return None if row is None or row.units is None else str(row.units)
-
-
-def _lead_time(context: Any) -> timedelta | None:
-    """Return the lead time of the run, or before it that of its configuration."""
-    lead = getattr(context, "lead_time", None)
-    return as_timedelta(context.config.lead_time if lead is None else lead)
-
-
-def _tensor(field: Any, n_points: int, name: str) -> Tensor:
-    values = torch.as_tensor(field)
-    if values.shape != (n_points,):
-        raise ValueError(f"'{name}' of the atmosphere has shape {tuple(values.shape)}; it has {n_points} points.")
-    return values

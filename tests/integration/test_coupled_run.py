@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +16,12 @@ import xarray as xr
 import yaml
 from anemoi.datasets import open_dataset
 
-from anemoi_ailand.coupling.land_model import initial_state
+from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.run.launch import launch
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import variable
 from tests.support import atmosphere as toy
 from tests.support.commands import run_command
@@ -49,6 +54,23 @@ def run(folder, dataset, *, lead="2d", **land):
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     done = run_command("anemoi.inference", "run", "run.yaml", cwd=folder)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+def couple(folder, dataset, transport, *, atmosphere=None, date=DATE, lead="2d", dies=None, **land):
+    """Run ``anemoi-inference couple`` of the toy and the land by the packaged configuration."""
+    weather = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
+    runner = {
+        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", weather, dies=dies)), "device": "cpu",
+        "input": {"dataset": str(dataset)}, **(atmosphere or {}),
+    }  # fmt: skip
+    config = yaml.safe_load(find("configs", "coupling/couple").read_text(encoding="utf-8"))
+    options = {**config["tasks"]["land"]["land"], "mapping": None, "points": "same", "save": str(folder / "end.state"),
+               "initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, **land}  # fmt: skip
+    config |= {"transport": transport, "date": f"{date:%Y-%m-%dT%H:%M:%S}", "lead_time": lead}
+    runner = config["tasks"]["atmosphere"]["runner"]["config"] | runner
+    config["tasks"] = {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}}
+    (folder / "couple.yaml").write_text(yaml.safe_dump(config))
+    return run_command("anemoi.inference", "couple", "couple.yaml", cwd=folder, timeout=120.0)
 
 
 def opened(path):
@@ -124,6 +146,59 @@ def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
     np.testing.assert_array_equal(forced["t"].values[1], atmosphere["t"].values[1])
     assert np.abs(forced["t"].values[2:] - atmosphere["t"].values[2:]).max() > 0.05
     assert np.abs(opened(tmp_path / "land.nc")["stl1"].values - land["stl1"].values).max() > 1e-3
+
+
+@pytest.mark.parametrize("transport", ["land-threads", "land-processes"])
+def test_component_is_the_mid_processor(coupled, tmp_path, small_dataset, transport):
+    """The land of another task gives the same files and the same saved state, bitwise."""
+    done = couple(tmp_path, small_dataset, transport, feedback=FEEDBACK)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    for name in ("atmosphere.nc", "land.nc"):
+        xr.testing.assert_equal(opened(tmp_path / name), opened(coupled / name))
+    first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, tmp_path))
+    assert first.columns.equal(second.columns)
+    assert "<h1>Coupled run</h1>" in (tmp_path / "coupling.html").read_text()
+
+
+def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
+    """A killed atmosphere ends the run with its name and no process left; run again, it is the run in one piece."""
+    one, two, half = tmp_path / "one", tmp_path / "two", DATE + timedelta(days=1)
+    one.mkdir()
+    two.mkdir()
+    exact = {"output": {"netcdf": {"path": str(one / "atmosphere.nc"), "float_size": "f8"}}}
+    done = couple(one, small_dataset, "land-processes", atmosphere=exact, lead="1d", feedback=FEEDBACK,
+                  save=str(one / "half.state"))  # fmt: skip
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    following = {
+        "date": half, "lead": "1d", "feedback": FEEDBACK, "initial": {"state": str(one / "half.state")},
+        "atmosphere": {"input": {"netcdf": str(one / "atmosphere.nc")}},
+    }  # fmt: skip
+    killed = couple(two, small_dataset, "land-processes", dies=half + timedelta(hours=18), **following)
+    assert killed.returncode == 1
+    assert "The task 'atmosphere' failed: its process was killed by SIGKILL. ['land'] ended with it" in killed.stderr
+    assert not (two / "land.nc").exists()
+    assert working_in(two) == []
+    again = couple(two, small_dataset, "land-processes", **following)
+    assert again.returncode == 0, (again.stdout + again.stderr)[-3000:]
+    for name in ("atmosphere.nc", "land.nc"):
+        whole, second = opened(coupled / name), opened(two / name)
+        for field in ("stl1", "skt", "sd", "swvl1"):
+            np.testing.assert_array_equal(second[field].values[1:], whole[field].values[5:], err_msg=field)
+    first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, two))
+    assert first.columns.equal(second.columns)
+
+
+def working_in(folder):
+    """Numbers of the processes whose working folder is this one after at most 10 s; none is gone at once."""
+    until = time.monotonic() + 10.0
+    while True:
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):  # it has ended, or belongs to another user
+                found += [link.parent.name] if link.resolve() == folder.resolve() else []
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):

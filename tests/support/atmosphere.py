@@ -5,11 +5,19 @@
 skin temperature it was given. A checkpoint that anemoi-inference runs.
 """
 
+import os
+import signal
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
+from anemoi.inference.task import Task
+from anemoi.inference.tasks.runner import RunnerTask
+from anemoi.inference.transport import Transport
 from anemoi.utils.checkpoints import save_metadata
 from torch import nn
 
@@ -38,12 +46,16 @@ FORCING = {
 class ToyAtmosphere(nn.Module):
     """Weather by date (date, point, field); the state answers to the skin temperature."""
 
-    def __init__(self, dates: list[datetime], weather: np.ndarray, names: list[str]) -> None:
+    def __init__(
+        self, dates: list[datetime], weather: np.ndarray, names: list[str], dies: datetime | None = None
+    ) -> None:
         super().__init__()
-        self.dates, self.names = dates, names
+        self.dates, self.names, self.dies = dates, names, dies
         self.register_buffer("weather", torch.from_numpy(weather))
 
     def predict_step(self, batch, date, **kwargs):
+        if date == self.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
         x = dict(zip(PROGNOSTIC, batch["data"][0, -1].unbind(-1), strict=True))
         now = dict(zip(self.names, self.weather[self.dates.index(date)].unbind(-1), strict=True))
         now["t"] = now["t"] + 0.02 * (x["skt"] - x["t"])
@@ -76,8 +88,11 @@ def weather(dataset, hours: float) -> tuple[list[str], np.ndarray]:
     return names, np.stack(values, axis=-1).astype(np.float32)
 
 
-def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True) -> Path:
-    """Write the atmosphere; with shorter steps than the dataset, the weather of its next date is used."""
+def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True, dies: datetime | None = None) -> Path:
+    """Write the atmosphere; with shorter steps than the dataset, the weather of its next date is used.
+
+    It kills its process in the step to the date ``dies``.
+    """
     names, values = weather(dataset, hours)
     step, first = timedelta(hours=hours), dataset.dates[0].astype("datetime64[s]").item()
     repeat = 6 // hours
@@ -86,10 +101,28 @@ def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True)
         change = 0.02 * (np.arange(len(values)) % repeat) / repeat
         values = values * (1.0 + change[:, None, None]).astype(np.float32)
     dates = [first + k * step for k in range(len(values))]
-    torch.save(ToyAtmosphere(dates, values, names), path)
+    torch.save(ToyAtmosphere(dates, values, names, dies), path)
     places = {"latitudes": np.asarray(dataset.latitudes), "longitudes": np.asarray(dataset.longitudes)}
     save_metadata(path, _metadata(hours, dataset.shape[-1], units), supporting_arrays={"data": places})
     return path
+
+
+class PlayedTask(RunnerTask):
+    """Task of an atmosphere that a function plays: it gets the context of a coupled runner."""
+
+    def __init__(self, name: str, play: Callable[[SimpleNamespace], None], processor: str = "land-component") -> None:
+        Task.__init__(self, name)
+        self.config, self._play = SimpleNamespace(mid_processors=[processor]), play
+
+    def run(self, transport: Transport) -> None:
+        """Play the atmosphere."""
+        self._play(SimpleNamespace(coupled_input=SimpleNamespace(task=self, transport=transport)))
+
+
+def context(date: datetime | None, lead: str, **attributes: Any) -> SimpleNamespace:
+    """Context of a run as processors see it."""
+    config = SimpleNamespace(lead_time=lead)
+    return SimpleNamespace(reference_date=date, lead_time=None, config=config, **attributes)
 
 
 def _metadata(hours: int, n_points: int, units: bool) -> dict:

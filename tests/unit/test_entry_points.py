@@ -24,6 +24,11 @@ HOST = {
         "anemoi.inference.processor:Processor",
         "anemoi.inference.mid_processors:mid_processor_registry",
     ),
+    "anemoi.inference.tasks": ("anemoi.inference.task:Task", "anemoi.inference.tasks:task_registry"),
+    "anemoi.inference.transports": (
+        "anemoi.inference.transport:Transport",
+        "anemoi.inference.transports:transport_registry",
+    ),
     "anemoi.transform.filters": ("anemoi.transform.filter:Filter", "anemoi.transform.filters:filter_registry"),
 }
 

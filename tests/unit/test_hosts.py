@@ -77,7 +77,12 @@ IMPORTED = {
     "anemoi.inference.processor": ("Processor",),
     "anemoi.inference.runner": ("Runner", "RunnerClasses"),
     "anemoi.inference.runners": ("create_runner",),
+    "anemoi.inference.task": ("Task",),
+    "anemoi.inference.tasks.runner": ("RunnerTask",),
     "anemoi.inference.tensors": ("TensorHandler",),
+    "anemoi.inference.transport": ("Transport",),
+    "anemoi.inference.transports.processes": ("ProcessesTransport",),
+    "anemoi.inference.transports.threads": ("ThreadsTransport",),
     "anemoi.inference.types": ("Date", "FloatArray", "IntArray", "State"),
     "anemoi.models.preprocessing.normalizer": ("InputNormalizer",),
     "anemoi.training.data.data_reader": ("create_dataset",),
@@ -96,6 +101,7 @@ IMPORTED = {
     "anemoi.utils.checkpoints": ("load_metadata",),
     "anemoi.utils.cli": ("Command", "Failed", "cli_main", "make_parser", "register_commands"),
     "anemoi.utils.dates": ("as_timedelta", "frequency_to_string", "frequency_to_timedelta"),
+    "anemoi.utils.logs": ("set_logging_name",),
     "earthkit.meteo.solar": ("solar_declination_angle",),
 }
 

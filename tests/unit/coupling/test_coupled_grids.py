@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Mid-processor `land-model` between grids and with all steps of the atmosphere: forced is coupled, restarts, order."""
+"""Coupled land between grids and with all steps of the atmosphere: forced is coupled, component, restarts, order."""
 
 import logging
 from dataclasses import replace
@@ -13,12 +13,15 @@ import pytest
 import torch
 from anemoi.inference.checkpoint import Checkpoint
 
+from anemoi_ailand.coupling.component import LandComponentProcessor, LandTask
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.grids import GridOptions, Side, load, make, save
 from anemoi_ailand.coupling.height import at_height
 from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.coupling.step_forcing import StepForcing
+from anemoi_ailand.coupling.transports import LandThreadsTransport
 from anemoi_ailand.rollout.outputs.grib.grid import rows_of
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -70,10 +73,12 @@ def _one_stepper(world, monkeypatch):
     monkeypatch.setattr(LandStepper, "open", lambda name, **k: world.stepper)
 
 
+def land_options(world):
+    return {"initial": {"state": str(world.path)}, "forcing": FORCING, "feedback": FEEDBACK, "points": world.points}
+
+
 def processor(world, hours, date=DATE, lead="12h", **options):
-    context = SimpleNamespace(reference_date=date, lead_time=None, config=SimpleNamespace(lead_time=lead))
-    given = {"initial": {"state": str(world.path)}, "forcing": FORCING, "feedback": FEEDBACK, "points": world.points}
-    return LandModelProcessor(context, world.metadata[hours], **{**given, **options})
+    return LandModelProcessor(toy.context(date, lead), world.metadata[hours], **{**land_options(world), **options})
 
 
 class Atmosphere:
@@ -102,8 +107,8 @@ class Atmosphere:
 def forced(world, recorded, hours, made):
     """Run the land alone with the fields that an atmosphere has given out, through the weights of the file."""
     where = (world.state.latitudes, world.state.longitudes), world.places
-    grids = load(made._grids.weights, *where, made._grids.text())
-    exchange, forcing = grids.exchange(), StepForcing(made._source.taken, hours)
+    grids = load(made.land._grids.weights, *where, made.land._grids.text())
+    exchange, forcing = grids.exchange(), StepForcing(made.land._source.taken, hours)
     forcing.correct = lambda fields: at_height(fields, torch.from_numpy(grids.rise), 0.0065)
     land, amounts = world.state, {"ssrd", "tp", "avg_sdlwrf", "avg_tsrwe"}
     forcing.start({f"avg_{n}": land[n] for n in world.stepper.needs["forcing_at_start"]})
@@ -122,8 +127,8 @@ def test_forced_is_coupled_between_grids(world, hours):
     atmosphere.run(made, 12)
     land = forced(world, atmosphere.recorded, hours, made)
     assert land.date == DATE + 12 * HOUR
-    assert made._run.land.columns.equal(land.columns)
-    assert made._run.land.diagnostics.equal(land.diagnostics)
+    assert made.land._run.land.columns.equal(land.columns)
+    assert made.land._run.land.diagnostics.equal(land.diagnostics)
     free = Atmosphere(world, hours)
     free.run(processor(world, hours, feedback={}), 12)
     assert not np.array_equal(free.recorded[-1]["t"], atmosphere.recorded[-1]["t"])  # the feedback arrived
@@ -139,10 +144,33 @@ def test_a_restart_is_bitwise(world, tmp_path, hours):
     half = {"state": str(tmp_path / "half.state")}
     second = processor(world, hours, date=DATE + 6 * HOUR, lead="6h", initial=half)
     fields = parts.run(second, 6)
-    assert second._run.land.columns.equal(whole._run.land.columns)
+    assert second.land._run.land.columns.equal(whole.land._run.land.columns)
     for name, values in once.recorded[-1].items():
         np.testing.assert_array_equal(parts.recorded[-1][name], values, err_msg=name)
     assert fields["skt"].max() > 0.0
+
+
+@pytest.mark.parametrize("hours", [6, 2])
+def test_component_is_the_mid_processor_between_grids(world, tmp_path, hours):
+    """With other grids and steps, the land of another task gives what that within the atmosphere gives, bitwise."""
+    within = Atmosphere(world, hours)
+    last = within.run(processor(world, hours, save=str(tmp_path / "within.state")), 12)
+    beside = Atmosphere(world, hours)
+
+    def play(run):
+        made = LandComponentProcessor(toy.context(DATE, "12h", **vars(run)), world.metadata[hours])
+        beside.last = beside.run(made, 12)
+
+    land = LandTask("land", **land_options(world), save=str(tmp_path / "beside.state"))
+    transport = LandThreadsTransport([], {"sky": toy.PlayedTask("sky", play), "land": land})
+    transport.start()
+    transport.wait()
+    for name in toy.OUTPUT:
+        np.testing.assert_array_equal(beside.last[name], last[name], err_msg=name)
+        np.testing.assert_array_equal(beside.recorded[-1][name], within.recorded[-1][name], err_msg=name)
+    states = [LandState.load(tmp_path / f"{n}.state", None) for n in ("within", "beside")]
+    assert states[0].date == states[1].date == DATE + 12 * HOUR
+    assert states[0].columns.equal(states[1].columns)
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(6, "rsww" * 2), (2, "rwrwrswwrwrwrsww")])
@@ -155,7 +183,7 @@ def test_order_of_the_exchange(world, monkeypatch, hours, expected):
     monkeypatch.setattr(world.stepper, "step", lambda *a: events.append("s") or step(*a))
     made = processor(world, hours)
     Atmosphere(world, hours).run(made, 12)
-    once = "r" * len(made._forcing.fields)
+    once = "r" * len(made.land._forcing.fields)
     assert "".join(events).replace(once, "r") == expected
 
 
@@ -163,9 +191,9 @@ def test_held_and_own_fields_between_steps_of_the_land(world):
     """Between its steps the land holds a field where that is asked for; others are the atmosphere's own."""
     made, atmosphere = processor(world, 3), Atmosphere(world, 3)
     atmosphere.run(made, 6)
-    sd = made._run.land["sd"].double() * 1e-3
+    sd = made.land._run.land["sd"].double() * 1e-3
     fields = atmosphere.run(made, 3)
-    assert fields["snow"].equal(made._run.points.write(torch.from_numpy(atmosphere.recorded[-1]["snow"]), sd))
+    assert fields["snow"].equal(made.land._run.points.write(torch.from_numpy(atmosphere.recorded[-1]["snow"]), sd))
     np.testing.assert_array_equal(fields["skt"].numpy(), atmosphere.recorded[-1]["skt"])
 
 
@@ -174,13 +202,40 @@ def test_budget_of_what_crossed(world, caplog):
     made = processor(world, 2)
     with caplog.at_level(logging.INFO):
         Atmosphere(world, 2).run(made, 12)
-    budget = made._run.budget
+    budget = made.land._run.budget
     assert set(budget.given) == {"avg_sdswrf", "avg_sdlwrf", "avg_tprate", "avg_tsrwe"}
     for name, given in budget.given.items():
         assert budget.received[name] == pytest.approx(given, rel=1e-12)
     assert budget.given["avg_sdlwrf"] > 1e6
     assert "avg_sdlwrf" in caplog.text
     assert "J m-2 given" in caplog.text
+
+
+def test_report_of_a_coupling(world, tmp_path):
+    """The page has what crossed, the first increment, and that the atmosphere continues from the land's values."""
+    page = tmp_path / "coupling.html"
+    made, atmosphere = processor(world, 3, lead="18h", report=str(page)), Atmosphere(world, 3)
+    fields = atmosphere.run(made, 6)
+    run = made.land._run
+    own = torch.from_numpy(atmosphere.recorded[1]["skt"]).double()
+    shock = (fields["skt"].double() - own)[run.points.targets]
+    areas = run.points.target_areas
+    mean, size = run.report.increments["skt"][0]
+    assert mean == pytest.approx(float((shock * areas).sum() / areas.sum()), rel=1e-6)
+    assert size == pytest.approx(float(((shock**2 * areas).sum() / areas.sum()).sqrt()), rel=1e-6)
+    assert not page.exists()
+    atmosphere.run(made, 12)
+    report = run.report
+    assert report.dates == [DATE + k * 6 * HOUR for k in (1, 2, 3)]
+    assert report.arrives("skt") == pytest.approx(1.0, abs=1e-4)  # it continues from it, and adds 0.5 K in a step
+    assert report.arrives("snow") == pytest.approx(0.0, abs=1e-6)  # a field that it makes itself in each step
+    assert set(report.fluxes) == {"evap", "sro", "ssro", "ssr", "str", "slhf", "sshf"}
+    text = page.read_text()
+    given, received = (budget["avg_sdlwrf"] / (18 * 3600.0) for budget in (run.budget.given, run.budget.received))
+    assert f"<td>{given:.6g}</td><td>{received:.6g}</td><td>W m-2</td>" in text
+    assert f"<td>skt</td><td>{mean:.6g}</td><td>{size:.6g}</td>" in text
+    with pytest.raises(ValueError, match=r"`report` is '.*coupling.txt'. Give a name that ends in .html"):
+        processor(world, 3, report=str(tmp_path / "coupling.txt"))
 
 
 def test_other_weights_are_refused_before_the_first_step(world, tmp_path):

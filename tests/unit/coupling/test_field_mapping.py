@@ -99,16 +99,16 @@ def test_a_step_of_each_atmosphere(land, monkeypatch, case_of):
     feedback = read_field_mapping(mapping).feedback
     changed = {n for n in names if not fields[n].equal(before[n])}
     assert changed == set(feedback)
-    at = made._run.points.targets
-    assert fields["skt"][at].mean() == pytest.approx(float(made._run.land["skt"].mean()), rel=0.02)
+    at = made.land._run.points.targets
+    assert fields["skt"][at].mean() == pytest.approx(float(made.land._run.land["skt"].mean()), rel=0.02)
 
 
 def test_forcing_and_feedback_of_the_user_take_precedence(land):
     """A line of forcing replaces that of the mapping; an empty feedback leaves the land forced only."""
     where = places("O96")
     made = processor(land, ERA5, 6, where, mapping="ifs", feedback={}, forcing={"lai_hv": {"held": True}})
-    assert made._feedback == ()
-    assert made._source.held == ("lai_hv", "al")
+    assert made.land._feedback == ()
+    assert made.land._source.held == ("lai_hv", "al")
 
 
 @pytest.mark.parametrize(

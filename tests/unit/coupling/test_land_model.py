@@ -12,9 +12,10 @@ import torch
 import xarray as xr
 from anemoi.inference.checkpoint import Checkpoint
 
+from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.land_file import LandFile
-from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
+from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.coupling.land_points import land_points
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
@@ -47,7 +48,7 @@ def _one_stepper(world, monkeypatch):
 
 
 def processor(world, hours=6, date=DATE, lead="12h", **options):
-    context = SimpleNamespace(reference_date=date, lead_time=None, config=SimpleNamespace(lead_time=lead))
+    context = toy.context(date, lead)
     given = {"initial": {"state": str(world.path)}, "forcing": toy.FORCING, "threads": 1, **options}
     return LandModelProcessor(context, world.metadata[hours], **given)
 
