@@ -122,7 +122,7 @@ def write(dataset: str, forcing: str, path: Path) -> None:
         columns = [names.index(n) for n in CHANGED]
         values = np.stack([fields[n].values for n in CHANGED], axis=1).astype(np.float32)  # (date, variable, point)
         if len(values) != len(dates):
-            raise ValueError(f"'{dataset}' has {len(dates)} dates, of which {len(values)} could be read.")
+            raise ValueError(f"'{dataset}' has {len(dates)} dates, but {len(values)} could be read. Make it again.")
         for k, record in enumerate(values):
             whole = store["data"][k]
             whole[columns, 0] = record
@@ -151,7 +151,10 @@ def benchmark(
     found = {}
     for name, change in {AS_TRAINED: lambda data: data, **FORCINGS}.items():
         data = change(truth).astype(np.float32, keep_attrs=True)
-        for label, each in {name: land} | ({f"{name}, trained": others[name]} if name in others else {}).items():
+        networks = {name: land}
+        if name in others:
+            networks[f"{name}, trained"] = others[name]
+        for label, each in networks.items():
             one, many = errors(each, data, truth, steps, [slice(1, 2)]), errors(each, data, truth, starts, days)
             found[label] = {n: np.concatenate([one[n], many[n]]) for n in one}
             sys.stderr.write(f"{label}: {len(steps)} steps and {len(starts)} roll-outs of {DAYS[-1]} days\n")
