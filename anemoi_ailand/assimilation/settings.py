@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from anemoi_ailand.constants import STEP_HOURS, Execution
 from anemoi_ailand.data.observations.rows import observed_name
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread, StateSpread
 from anemoi_ailand.support.configuration import HomePath, PlausibilityOption, Strict
+from anemoi_ailand.support.dates import to_datetime
 from anemoi_ailand.variables import Role, names, variable
 
 #: Positive number.
 Positive = Annotated[float, Field(gt=0.0)]
+
+#: Date in the form that :func:`~anemoi_ailand.support.dates.to_datetime` reads.
+DateText = Annotated[str, BeforeValidator(str), AfterValidator(lambda text: (to_datetime(text), text)[1])]
 
 #: Methods of the soil analysis, and ways to the Jacobian.
 Method = Literal["sekf", "4dvar", "etkf"]
@@ -97,8 +100,8 @@ class Settings(Strict):
     checkpoint: str = "ailand"
     data: str | list[str]
     background: HomePath | None = None
-    start: datetime.datetime | datetime.date
-    end: datetime.datetime | datetime.date
+    start: DateText
+    end: DateText
     window_hours: int = 24
     observations: tuple[str, ...] = ()
     within_km: Positive = 25.0

@@ -75,14 +75,14 @@ def variational_analysis(
     predicted = observe(x)
     cost = _cost(observed - predicted, x - background, b, variances)
     made: Analysis | None = None
-    for number in range(iterations):
+    for _ in range(iterations):
         h = jacobian(x)
         departures = observed - predicted + (h @ (x - background)[..., None])[..., 0]
         made = extended_kalman_analysis(departures, h, b, variances)
         step = made.increments - (x - background)
         if iterations == 1:  # the extended Kalman filter, without a look at the cost
             return made
-        for _ in range(HALVINGS):
+        for _halving in range(HALVINGS):
             tried = observe(x + step)
             found = _cost(observed - tried, x + step - background, b, variances)
             worse = found > cost
@@ -92,7 +92,6 @@ def variational_analysis(
         better = ~(found > cost)
         x = torch.where(better[:, None], x + step, x)
         predicted, cost = torch.where(better[:, None], tried, predicted), torch.where(better, found, cost)
-        del number
     assert made is not None
     return Analysis(x - background, made.covariance, made.signal)
 

@@ -111,17 +111,22 @@ def write_report(folder: Path, metrics: Mapping[str, Any], figures: Sequence[Rep
     return path
 
 
-def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
-    """Return the page as HTML; user-supplied text is escaped."""
-    environment = Environment(
+def environment() -> Environment:
+    """Return the environment of the templates; user-supplied text is escaped."""
+    found = Environment(
         loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["unit"] = unit_text
-    return environment.get_template(_PAGE).render(
+    found.filters["unit"] = unit_text
+    return found
+
+
+def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
+    """Return the page as HTML; user-supplied text is escaped."""
+    return environment().get_template(_PAGE).render(
         content=content,
         reference=REFERENCE,
         header=content.header,
