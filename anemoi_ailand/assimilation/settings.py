@@ -98,7 +98,7 @@ class Settings(Strict):
 
     output: HomePath = Path("assimilation")
     checkpoint: str = "ailand"
-    data: str | list[str]
+    data: list[str]
     background: HomePath | None = None
     start: DateText
     end: DateText
@@ -121,10 +121,18 @@ class Settings(Strict):
     plausibility: PlausibilityOption = "error"
     trust: bool = False
 
-    @field_validator("observations", mode="before")
+    @field_validator("observations", "data", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str | Path) else value or ()
+        paths = [value] if isinstance(value, str | Path) else value or ()
+        return [str(path) for path in paths]
+
+    @field_validator("data")
+    @classmethod
+    def _given(cls, value: list[str]) -> list[str]:
+        if not value:
+            raise ValueError("give a dataset or files with forcing")
+        return value
 
     @field_validator("window_hours")
     @classmethod

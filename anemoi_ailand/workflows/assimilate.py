@@ -123,7 +123,7 @@ class Assimilation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         check_folder(settings.output.parent)
-        data = open_data(settings.data)
+        data = open_data(settings.data[0] if len(settings.data) == 1 else settings.data)
         self.source = source_of(data)
         self.starts, self.end = self._windows()
         n_points, n_steps = self.source.latitudes.size, len(self.starts) * settings.window_hours // STEP_HOURS

@@ -33,6 +33,7 @@ from anemoi_ailand.support.netcdf_writer import (
     add_points,
     global_attributes,
     hours_since_epoch,
+    known,
     new_file,
     variable_attributes,
 )
@@ -160,7 +161,7 @@ def _write_increments(
 def _of_increment(name: str, **changes: Any) -> dict[str, Any]:
     """Return the CF attributes of an increment: analysis minus background."""
     row = variable(name)
-    return {"long_name": f"increment of {row.long_name}", "units": row.units, "short_name": name} | changes
+    return known({"long_name": f"increment of {row.long_name}", "units": row.units, "short_name": name} | changes)
 
 
 def _begin(file: Any, places: tuple[np.ndarray, ...], title: str, about: dict[str, Any]) -> None:
@@ -175,7 +176,7 @@ def _append(file: Any, at: int, dates: Sequence[datetime], fields: dict[str, np.
     """Append records (time, point) by name, and return the position after them."""
     for name in fields:
         if (label := variable(name).netcdf_name) not in file.variables:
-            add_field(file, label, ("time", "point"), attributes(name, cell_methods=None))
+            add_field(file, label, ("time", "point"), attributes(name, cell_methods=None, coordinates="latitude longitude"))
     with NETCDF_LOCK:
         file["time"][at : at + len(dates)] = [hours_since_epoch(d) for d in dates]
         for name, values in fields.items():

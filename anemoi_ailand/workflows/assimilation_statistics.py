@@ -116,7 +116,7 @@ def departures(feedback: pd.DataFrame) -> pd.DataFrame:
     """Return means, deviations, chi-square and the diagnostics of Desroziers by variable and group.
 
     ``chi_square``, ``background_ratio`` and ``observation_ratio`` are 1 where the error statistics are right; the
-    ratios are those of variances, estimated over assumed. Observations that were refused by the first-guess check are
+    ratios are those of variances, estimated over assumed, of observations that were used. Observations that were refused by the first-guess check are
     left out of all but ``number``.
     """
     rows = []
@@ -151,7 +151,8 @@ def _of_group(rows: pd.DataFrame) -> dict[str, float]:
         return found | nothing
     for name, values in (("departure", d), ("residual", rest)):
         found |= {f"mean_{name}": float(values.nanmean()), f"std_{name}": float(np.nanstd(values.numpy()))}
-    ratios = desroziers(d, rest, b, r)
+    active = (rows["status"] == Status.USED).to_numpy()
+    ratios = desroziers(d[active], rest[active], b[active], r[active]) if active.any() else (np.nan, np.nan)
     return found | {
         "chi_square": chi_square(d, b + r), "background_ratio": ratios[0], "observation_ratio": ratios[1]
     }  # fmt: skip

@@ -89,7 +89,7 @@ def read_csv(path: Path) -> ObservationRows:
             f"known {list(FURTHER)}."
         )
     try:
-        times = pd.to_datetime(table["time"], utc=True).dt.tz_localize(None).to_numpy()
+        times = pd.to_datetime(table["time"], utc=True, format="ISO8601").dt.tz_localize(None).to_numpy()
         values = {c: table[c].to_numpy(float) for c in ("latitude", "longitude", "value", *FURTHER) if c in table}
     except ValueError as error:
         raise ValueError(f"The table '{path}' has a value that is not a time or number: {error}.") from error
