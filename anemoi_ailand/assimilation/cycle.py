@@ -203,7 +203,13 @@ class CycleRunner:
         if way == "adjoint":
             land = self.land
             exact = AssimilationWindow(
-                land.differentiable, land.layout, *slots, self._factors(n_steps), w.names, w.steps, recompute=n_steps > 4
+                land.differentiable,
+                land.layout,
+                *slots,
+                self._factors(n_steps),
+                w.names,
+                w.steps,
+                recompute=n_steps > 4,
             )
             return lambda x: exact.jacobian(x)[:, w.columns].detach()
         if way == "differences":
@@ -348,9 +354,7 @@ class CycleRunner:
         soil = torch.stack([here[n] for n in ("theta_pwp", "theta_sat")], -1)
         return limited_analysis(self.controls, before, after, temperature, here["sd"], soil)
 
-    def _add(
-        self, cycle: Cycle, date: datetime, names: Sequence[str], points: np.ndarray, increments: Tensor
-    ) -> None:
+    def _add(self, cycle: Cycle, date: datetime, names: Sequence[str], points: np.ndarray, increments: Tensor) -> None:
         """Record increments (observed point, name)."""
         found = cycle.increments.setdefault(date, {})
         for name, values in zip(names, increments.numpy(force=True).T, strict=True):

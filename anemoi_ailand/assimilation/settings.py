@@ -45,7 +45,7 @@ class Background(Strict):
         Gauss-Newton iterations of 4D-Var.
     """
 
-    error: dict[str, Positive] = {"swvl1": 0.04, "swvl2": 0.03, "swvl3": 0.03}
+    error: dict[str, Positive] = {"swvl1": 0.03, "swvl2": 0.025, "swvl3": 0.02}
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.6
     rain: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
     jacobian: Way = "differences"

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Assimilate observations over days to months: cycles of analyses, files, restart, and one report.
 
-Each window leaves a file in ``<output>-cycles``; a run that was interrupted resumes after the last one, bitwise as if it
-had not been. The result appears under its name when it is complete.
+Each window leaves a file in ``<output>-cycles``; a run that was interrupted resumes after the last one, bitwise as if it had
+not been. The result appears under its name when it is complete.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def assimilate(settings: Settings | str | Path | Mapping[str, Any] | None = None
     ... )  # doctest: +SKIP
     """
     chosen = settings_of(settings, options)
-    with trusting(chosen.trust or None):
+    with trusting(chosen.trust):
         return Assimilation(chosen).run()
 
 
@@ -212,7 +212,7 @@ class Assimilation:
         if missing := [n for n in (*_NEEDED, *s.controls.error) if n not in known]:
             raise ValueError(f"The network '{land.name}' has no {missing}, which an analysis needs. Give another one.")
         if missing := [n for n in s.variables if n not in land.outputs]:
-            raise ValueError(f"`variables` has {missing}, which are no outputs of the network: {land.outputs}.")
+            raise ValueError(f"`variables` has {missing}, which the network does not make; it makes {land.outputs}.")
 
     def _observations(self) -> PlacedObservations:
         s, land = self.settings, self.land
@@ -263,9 +263,7 @@ class Assimilation:
                 raise ValueError(f"The background '{s.background}' has no {missing}. Give a file with the whole state.")
         if state.date != start:
             raise ValueError(f"The background '{s.background}' is of {state.date}, the start {start}. Change `start`.")
-        if not same_points(
-            (state.latitudes, state.longitudes), (self.source.latitudes, self.source.longitudes)
-        ):
+        if not same_points((state.latitudes, state.longitudes), (self.source.latitudes, self.source.longitudes)):
             raise ValueError(
                 f"The background '{s.background}' has {state.latitudes.size} points, the data "
                 f"{self.source.latitudes.size}, or they are at other places. Give both for the same points."

@@ -62,7 +62,7 @@ class CycleFiles:
 
     def found(self) -> list[Path]:
         """Return the files from the first one on, without a gap."""
-        found = []
+        found: list[Path] = []
         while (path := self.path(len(found))).is_file():
             found.append(path)
         return found
@@ -145,8 +145,8 @@ def _write_increments(
         by_date: dict[datetime, dict[str, np.ndarray]] = {}
         for key, values in arrays.items():
             if key.startswith("increment/"):
-                _, date, name = key.split("/")
-                by_date.setdefault(datetime.fromisoformat(date), {})[name] = values
+                _, stamp, name = key.split("/")
+                by_date.setdefault(datetime.fromisoformat(stamp), {})[name] = values
         found += sorted(by_date.items())
     names = sorted({n for _, fields in found for n in fields})
     with new_file(path) as file:
@@ -176,7 +176,9 @@ def _append(file: Any, at: int, dates: Sequence[datetime], fields: dict[str, np.
     """Append records (time, point) by name, and return the position after them."""
     for name in fields:
         if (label := variable(name).netcdf_name) not in file.variables:
-            add_field(file, label, ("time", "point"), attributes(name, cell_methods=None, coordinates="latitude longitude"))
+            add_field(
+                file, label, ("time", "point"), attributes(name, cell_methods=None, coordinates="latitude longitude")
+            )
     with NETCDF_LOCK:
         file["time"][at : at + len(dates)] = [hours_since_epoch(d) for d in dates]
         for name, values in fields.items():
@@ -192,10 +194,10 @@ def _feedback(files: CycleFiles, settings: Settings, placed: PlacedObservations)
     hours = timedelta(hours=settings.window_hours)
     for start, arrays in files.read():
         within = (placed.stamps > np.datetime64(start, "s")) & (placed.stamps <= np.datetime64(start + hours, "s"))
-        rows = np.flatnonzero((placed.points >= 0) & within)
-        status[rows] = arrays["feedback/status"]
+        here = np.flatnonzero((placed.points >= 0) & within)
+        status[here] = arrays["feedback/status"]
         for n in names:
-            of_rows[n][rows] = arrays[f"feedback/{n}"]
+            of_rows[n][here] = arrays[f"feedback/{n}"]
     observed = placed.values
     rows = placed.rows
     return pd.DataFrame(

@@ -48,8 +48,8 @@ class Windows:
     @classmethod
     def empty(cls, n_points: int) -> Windows:
         """Return the sums before the first window."""
-        zeros = [np.zeros(n_points) for _ in range(4)]
-        return cls(0, *zeros, {})
+        signal, precipitation, rain, informed = np.zeros((4, n_points))
+        return cls(0, signal, precipitation, rain, informed, {})
 
     def add(self, start: datetime, signal: np.ndarray, precipitation: np.ndarray, rain: np.ndarray) -> None:
         """Add a window."""
@@ -60,7 +60,7 @@ class Windows:
         self.informed += signal > 0
         if rain.any():
             before = self.rain_of_season.get(_season(start), np.zeros(2))
-            self.rain_of_season[_season(start)] = before + [rain.mean(), np.abs(rain).mean()]
+            self.rain_of_season[_season(start)] = before + np.array([rain.mean(), np.abs(rain).mean()])
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def departures(feedback: pd.DataFrame) -> pd.DataFrame:
     """Return means, deviations, chi-square and the diagnostics of Desroziers by variable and group.
 
     ``chi_square``, ``background_ratio`` and ``observation_ratio`` are 1 where the error statistics are right; the
-    ratios are those of variances, estimated over assumed, of observations that were used. Observations that were refused by the first-guess check are
-    left out of all but ``number``.
+    ratios are those of variances, estimated over assumed, of observations that were used. What the first-guess check
+    refused is left out, so that chi-square is a little below 1 even with the right statistics.
     """
     rows = []
     known = feedback[feedback["status"].isin([Status.USED, Status.PASSIVE]) & feedback["departure"].notna()]
@@ -179,7 +179,8 @@ def _amounts(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return water [kg m-2] and heat [J m-2] that increments add, by variable; heat is that of soil at capacity."""
     heat = MATTER_HEAT_CAPACITY * (1.0 - soil["theta_sat"]) + WATER_HEAT_CAPACITY * soil["theta_cap"]
-    water, energy = {}, {}
+    water: dict[str, np.ndarray] = {}
+    energy: dict[str, np.ndarray] = {}
     for name, change in fields.items():
         if name == "sd":
             water[name] = change.astype(float)
@@ -216,7 +217,10 @@ def _budget(added: Sequence[tuple[datetime, Mapping, Mapping]], windows: Windows
         ("precipitation added by factors [kg m-2]", rain),
         ("precipitation [kg m-2]", total),
         ("net water added over precipitation [1]", (water + rain) / total if total else np.nan),
-        ("degrees of freedom for signal of a window with observations [1]", float(windows.signal.sum() / informed) if informed else np.nan),
+        (
+            "degrees of freedom for signal of a window with observations [1]",
+            float(windows.signal.sum() / informed) if informed else np.nan,
+        ),
         ("share of windows and points with observations [1]", float(windows.informed.mean() / windows.number)),
     ]
     return pd.DataFrame(entries, columns=["quantity", "value"])

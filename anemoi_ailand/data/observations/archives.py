@@ -47,7 +47,7 @@ def read_ioda(path: Path) -> ObservationRows:
         about, values = file["MetaData"], file["ObsValue"]
         stamp = about["dateTime"]
         dates = netCDF4.num2date(stamp[:], stamp.units, only_use_cftime_datetimes=False, only_use_python_datetimes=True)
-        times = np.array([np.datetime64(d, "s") for d in np.ma.getdata(dates)], "datetime64[s]")
+        times = np.array([np.datetime64(d, "s") for d in np.ma.getdata(np.ma.asarray(dates))], "datetime64[s]")
         lat, lon = (np.asarray(about[n][:], float) for n in ("latitude", "longitude"))
         height = _filled(about["stationElevation"]) if "stationElevation" in about.variables else None
         errors = file.groups.get("ObsError")
@@ -73,8 +73,8 @@ def read_odb(path: Path) -> ObservationRows:
     """Read ODB-2 with ``pyodc``: ``varno``, ``obsvalue``, ``date``, ``time``, ``lat``, ``lon``, and ``obs_error``."""
     try:
         import pyodc
-    except ImportError as error:
-        raise ValueError(f"ODB-2 ('{path}') needs the package pyodc: pip install pyodc.") from error
+    except ImportError as absent:
+        raise ValueError(f"ODB-2 ('{path}') needs the package pyodc: pip install pyodc.") from absent
     table = pyodc.read_odb(str(path), single=True)
     table = table.rename(columns=lambda c: c.partition("@")[0])
     if missing := [c for c in ("varno", "obsvalue", "date", "time", "lat", "lon") if c not in table]:
@@ -104,14 +104,19 @@ def read_bufr(path: Path) -> ObservationRows:
         if not len(table) or key not in table:
             continue
         table = table.dropna(subset=[*_OF_BUFR, key])
-        when = [f"{y:04d}-{m:02d}-{d:02d}T{h:02d}:{n:02d}" for y, m, d, h, n in table[list(_OF_BUFR[:5])].astype(int).values]
+        parts_of_date = table[list(_OF_BUFR[:5])].astype(int).values
+        when = [f"{y:04d}-{m:02d}-{d:02d}T{h:02d}:{n:02d}" for y, m, d, h, n in parts_of_date]
         height = table.get("heightOfStationGroundAboveMeanSeaLevel")
         parts.append(
             make_rows(
-                str(path), name, np.array(when, "datetime64[s]"), table["latitude"].to_numpy(float),
-                table["longitude"].to_numpy(float), table[key].to_numpy(float),
+                str(path),
+                name,
+                np.array(when, "datetime64[s]"),
+                table["latitude"].to_numpy(float),
+                table["longitude"].to_numpy(float),
+                table[key].to_numpy(float),
                 elevations=None if height is None else height.to_numpy(float),
-            )  # fmt: skip
+            )
         )
     if not parts:
         raise ValueError(f"'{path}' has none of {sorted(BUFR)}. Give SYNOP reports.")

@@ -127,7 +127,7 @@ def _rows_of(data: xr.Dataset, path: Path) -> ObservationRows:
     parts = []
     for name, field in data.data_vars.items():
         label = str(name)
-        if label.endswith(_ERROR) or label == "elevation" or "time" not in {*field.dims, *data["time"].dims}:
+        if label.endswith(_ERROR) or label == "elevation" or not set(data["time"].dims) <= set(field.dims):
             continue
         known_name = observed_name(label)
         error = data.get(f"{label}{_ERROR}", xr.DataArray(np.nan))
@@ -137,9 +137,15 @@ def _rows_of(data: xr.Dataset, path: Path) -> ObservationRows:
         units = field.attrs.get("units")
         parts.append(
             make_rows(
-                str(path), known_name, times, lat, lon, in_units(values, units, known_name, str(path)),
-                in_units(errors, units, known_name, str(path), error=True), heights,
-            )  # fmt: skip
+                str(path),
+                known_name,
+                times,
+                lat,
+                lon,
+                in_units(values, units, known_name, str(path)),
+                in_units(errors, units, known_name, str(path), error=True),
+                heights,
+            )
         )
     if not parts:
         raise ValueError(f"The file '{path}' has no observed variable; it has {list(data.data_vars)}.")

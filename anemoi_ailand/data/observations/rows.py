@@ -59,7 +59,7 @@ class ObservationRows:
 
     @staticmethod
     def joined(parts: Sequence[ObservationRows]) -> ObservationRows:
-        """Join the rows of several files; none at all are no rows."""
+        """Join the rows of several files; without any, the result is empty."""
         parts = [*parts, make_rows("", "", [], [], [], [])]
         return ObservationRows(
             **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(ObservationRows)}

@@ -43,7 +43,8 @@ def information_figure(maps: pd.DataFrame) -> Figure:
 
     ``maps`` has the columns ``latitude, longitude, water, signal``, a row for each point.
     """
-    at = xr.Dataset({n: ("point", maps[n].to_numpy()) for n in ("latitude", "longitude")})
+    places = {n: ("point", maps[n].to_numpy()) for n in ("latitude", "longitude")}
+    at = xr.DataArray(maps["water"].to_numpy(), dims="point", coords=places)
     figure, axes = style.panels(2, 2, 2.7, sharex=True, sharey=True)
     water, signal = maps["water"].to_numpy(), maps["signal"].to_numpy()
     reach = max(float(np.quantile(np.abs(water), 0.98)), 1e-6)

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Assimilations on the packaged sample: open loop, restart, files, final state, refusals."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import torch
 import xarray as xr
 
 import anemoi_ailand as ail
+from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.assimilation.settings import Settings
+from anemoi_ailand.commands import COMMANDS
 from anemoi_ailand.data.observations.read import read_observations
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.workflows import assimilation_files
@@ -46,7 +49,7 @@ def observations(tmp_path_factory, truth):
         (np.datetime64("2022-06-01T06:00"), lat, lon, "2t", 340.0),  # first guess
     ]
     path = tmp_path_factory.mktemp("observations") / "observations.csv"
-    pd.DataFrame(rows, columns="time latitude longitude variable value".split()).to_csv(path, index=False)
+    pd.DataFrame(rows, columns=["time", "latitude", "longitude", "variable", "value"]).to_csv(path, index=False)
     return path
 
 
@@ -206,7 +209,7 @@ def test_longer_windows_and_iterations(tmp_path, observations, without_report):
 #: Option that does not fit, and the error.
 REFUSED = {
     "no error": ({"errors": {}}, "have no error, neither in their file nor in `errors`"),
-    "far away": ({"within_km": 1e-6, "start": "2022-05-01", "end": "2022-05-02"}, "None of the .* observations is near"),
+    "far away": ({"start": "2022-05-01", "end": "2022-05-02"}, "None of the .* observations is near"),
     "no window": ({"end": "2022-05-30"}, "no window of 24 h"),
     "no data": ({"start": "2030-01-01", "end": "2030-01-02"}, "have no record at 2030"),
     "no background": ({"background": Path("lost.state")}, "There is no saved state 'lost.state'"),
@@ -216,7 +219,7 @@ REFUSED = {
     "window": ({"window_hours": 7}, "give a multiple of 6"),
     "rain": ({"method": "etkf", "controls": {"rain": 0.5}}, "belongs to sekf and 4dvar"),
     "feedback": ({"feedback": "rows.txt"}, r"ends in .nc, .csv or .parquet"),
-    "variables": ({"variables": ["avg_t"]}, "are no outputs of the network"),
+    "variables": ({"variables": ["avg_t"]}, "which the network does not make"),
 }
 
 
@@ -227,3 +230,31 @@ def test_what_does_not_fit_is_refused(tmp_path, observations):
             Assimilation(settings_of(None, options(tmp_path, **{"observations": observations, **given})))
             pytest.fail(label)
     assert not list(tmp_path.iterdir())
+
+
+def test_command_exits_with_the_code_of_the_outcome(tmp_path, observations, capsys, monkeypatch):
+    """A dry run says what would be done and writes nothing; configuration, input, failure and stop have their codes."""
+    line = ["assimilate", "assimilation/sekf", f"observations=[{observations}]", "checkpoint=ailand-small",
+            "execution=plain", f"output={tmp_path / 'out'}", "end=2022-06-02"]  # fmt: skip
+
+    def code(*further):
+        arguments, unknown = create_parser().parse_known_args([*line, *further])
+        try:
+            COMMANDS["assimilate"].run(arguments, unknown)
+        except SystemExit as end:
+            return end.code
+        return 0
+
+    assert code("--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "2 windows of 24 h" in out and "swvl1: 88 used, 1 time, 1 period, 1 place" in out
+    assert code("windw_hours=6") == 2
+    assert "configuration: The configuration" in capsys.readouterr().err
+    assert code("background=lost.state") == 3
+    monkeypatch.setattr(Assimilation, "_save", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    assert code() == 4
+    assert capsys.readouterr().err.endswith("failed: disk full\n")
+    monkeypatch.setattr(Assimilation, "_save", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert code() == 5
+    assert "stopped on request after 2022-06-02 00:00. Start it again to resume." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
