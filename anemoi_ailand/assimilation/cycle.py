@@ -119,6 +119,10 @@ class CycleRunner:
             self._members(cycle, dict(forcing), placed)
         return cycle
 
+    def report(self) -> None:
+        """Log what was implausible in all windows."""
+        self._checker.report()
+
     # one run, with an analysis of the window
 
     def _single(self, cycle: Cycle, forcing: dict[str, np.ndarray], placed: PlacedObservations, number: int) -> None:
@@ -147,7 +151,7 @@ class CycleRunner:
         w = WindowObservations(placed, state.date, land.dtype)
         here = state_at(state, w.points)
         n_steps = len(next(iter(forcing.values())))
-        slots = land.slots(here, [{n: v[k, w.points] for n, v in forcing.items()} for k in range(n_steps)])
+        slots = self._slots(here, forcing, w.points, n_steps)
         fast = AssimilationWindow(land.fast, land.layout, *slots, self._factors(n_steps), w.names, w.steps)
         background = fast.background
         covariance = self._with_rain(background.shape[1])
@@ -180,6 +184,17 @@ class CycleRunner:
             values[torch.from_numpy(w.points)] = x[:, k]
             full[name] = values
         return state.changed(full), forcing
+
+    def _slots(
+        self, here: LandState, forcing: Mapping[str, np.ndarray], points: np.ndarray, n_steps: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the slots of a window; the run through it checks the same forcing, so that it is not checked here."""
+        land, before = self.land, self.land.plausibility
+        land.plausibility = "off"
+        try:
+            return land.slots(here, [{n: v[k, points] for n, v in forcing.items()} for k in range(n_steps)])
+        finally:
+            land.plausibility = before
 
     def _factors(self, n_steps: int) -> list[str | ForcingFactor]:
         """Return the controls of a window of so many steps."""

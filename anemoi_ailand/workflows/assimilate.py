@@ -182,6 +182,7 @@ class Assimilation:
                     LOG.info("%s: %d observations used", f"{start:%Y-%m-%d %H:%M}", used)
                     if number + 1 < len(self.starts):
                         stop.obey(state.date, restartable=True)
+            runner.report()
             write_result(
                 self.files, s, self.stepper, state, self.placed, 1 if self.ensemble is None else len(self.ensemble)
             )

@@ -12,7 +12,7 @@ import torch
 from anemoi_ailand.assimilation.cycle import correlated
 from anemoi_ailand.assimilation.extended_kalman_filter import extended_kalman_analysis
 from anemoi_ailand.assimilation.placed_observations import Status, WindowObservations, place_observations
-from anemoi_ailand.assimilation.snow_depth import CREATED, snow_depth, snow_depth_analysis
+from anemoi_ailand.assimilation.snow_depth import ADDED, snow_depth, snow_depth_analysis
 from anemoi_ailand.assimilation.soil_limits import limited_analysis
 from anemoi_ailand.assimilation.variational import variational_analysis
 from anemoi_ailand.constants import TRIPLE_POINT
@@ -98,10 +98,10 @@ def test_snow_follows_its_depth():
     assert used.tolist() == [True, True, False, True, True, True, False]
     after = {**state, **made}
     torch.testing.assert_close(snow_depth(after), torch.tensor([0.4, 0.1, 0.2, 0.0, 0.0, 0.3, 0.0]))
-    torch.testing.assert_close(after["sd"], torch.tensor([100.0, 25.0, 50.0, 0.0, 0.0, 0.3 * CREATED, 0.0]))
-    torch.testing.assert_close(after["slw"], torch.tensor([2.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0]))
+    torch.testing.assert_close(after["sd"], torch.tensor([50.0 + 0.2 * ADDED, 25.0, 50.0, 0.0, 0.0, 0.3 * ADDED, 0.0]))
+    torch.testing.assert_close(after["slw"], torch.tensor([1.4, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0]))
     torch.testing.assert_close(after["snowc"], snow_cover(after["sd"], after["rsn"]))
-    assert after["rsn"].tolist() == [250.0, 250.0, 250.0, 100.0, 100.0, CREATED, 100.0]
+    torch.testing.assert_close(after["rsn"], torch.tensor([175.0, 250.0, 250.0, 100.0, 100.0, ADDED, 100.0]))
     torch.testing.assert_close(after["tsn"][[0, 3, 5]], torch.tensor([265.0, TRIPLE_POINT, 272.0]))
     torch.testing.assert_close(after["asn"][[0, 3, 5]], torch.tensor([0.7, 0.85, 0.85]))
     for name, values in state.items():

@@ -103,6 +103,29 @@ def test_odb(tmp_path):
     assert rows.times.astype(str).tolist() == ["2022-06-01T06:00:00", "2022-06-01T06:30:00", "2022-06-01T23:59:00"]
 
 
+def test_bufr(tmp_path):
+    """SYNOP reports: temperature, dewpoint and depth of snow, each where it is reported."""
+    pytest.importorskip("pdbufr")
+    import eccodes
+
+    with (tmp_path / "synop.bufr").open("wb") as file:
+        for temperature, depth in ((280.5, 0.25), (290.0, None)):
+            message = eccodes.codes_bufr_new_from_samples("BUFR4")
+            keys = {"masterTablesVersionNumber": 28, "numberOfSubsets": 1, "compressedData": 0,
+                    "unexpandedDescriptors": 307080, "year": 2022, "month": 6, "day": 1, "hour": 6, "minute": 0,
+                    "latitude": 50.0, "longitude": 8.0, "heightOfStationGroundAboveMeanSeaLevel": 120.0,
+                    "airTemperature": temperature, "dewpointTemperature": temperature - 5.0}  # fmt: skip
+            for key, value in (keys | ({} if depth is None else {"totalSnowDepth": depth})).items():
+                eccodes.codes_set(message, key, value)
+            eccodes.codes_set(message, "pack", 1)
+            eccodes.codes_write(message, file)
+            eccodes.codes_release(message)
+    rows = read_observations([tmp_path / "synop.bufr"])
+    assert rows.names.tolist() == ["2t", "2t", "2d", "2d", "sde"]
+    np.testing.assert_allclose(rows.values, [280.5, 290.0, 275.5, 285.0, 0.25])
+    assert (rows.times == np.datetime64("2022-06-01T06", "s")).all() and (rows.elevations == 120.0).all()
+
+
 #: Table or file that cannot be read, and the error.
 WRONG = {
     "columns.csv": ("time,latitude,longitude,value\n2022-06-01,1,2,3\n", "has no column .'variable'."),
