@@ -49,12 +49,14 @@ def snow_depth_analysis(
     .. math:: d_a = d_b + \frac{\sigma_b^2}{\sigma_b^2 + \sigma_o^2} (d_o - d_b)
 
     with :math:`\sigma_b = \max(\sigma_0, r\,\max(d_b, d_o))`. Snow is taken away with the density of the background.
-    What is added has that of young snow, :math:`S_a = S_b + \rho_y (d_a - d_b)`, and the density becomes the mean: it is
-    the snowfall that the weather of the model lacked. With the density of the background kept, snow that settles faster
-    than it should is filled up again and again, until its mass is far too large. Liquid water keeps its share of the
-    mass, temperature and albedo stay, cover follows from mass and density. Where no snow is observed and less than 1 cm is left, all snow is removed, and density, temperature, albedo
-    and liquid water get ecLand's values without snow. Where there was none, the snow has the density of young
-    snow, the temperature of the first soil layer, at most melting, the albedo of fresh snow, and no liquid water. Over soil warmer than 276.16 K
+    What is added has that of young snow, :math:`S_a = S_b + \rho_y (d_a - d_b)`, and the density becomes the mean: it
+    is the snowfall that the weather of the model lacked. With the density of the background kept, snow that settles
+    faster than it should is filled up again and again, until its mass is far too large.
+
+    Liquid water keeps its share of the mass, temperature and albedo stay, cover follows from mass and density. Where no
+    snow is observed and less than 1 cm is left, all snow is removed, and density, temperature, albedo and liquid water
+    get ecLand's values without snow. Where there was none, the snow has the density of young snow, the temperature of
+    the first soil layer, at most melting, the albedo of fresh snow, and no liquid water. Over soil warmer than 276.16 K
     snow is only taken away; glaciers stay.
 
     Parameters

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Assimilate observations over days to months: cycles of analyses, files, restart, and one report.
 
-Each window leaves a file in ``<output>-cycles``; a run that was interrupted resumes after the last one, bitwise as if it had
-not been. The result appears under its name when it is complete.
+Each window leaves a file in ``<output>-cycles``; an interrupted run resumes after the last one, bitwise as if it had
+not been interrupted. The result appears under its name when it is complete.
 """
 
 from __future__ import annotations

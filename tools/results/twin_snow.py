@@ -91,7 +91,7 @@ class SnowTwin:
             found[time] = torch.from_numpy(np.where(gaps < EXISTING, seen, np.nan)).float()
         return found
 
-    def run(self, *, observed: bool, absolute: float = 0.03, relative: float = 0.3) -> np.ndarray:
+    def run(self, *, observed: bool) -> np.ndarray:
         """Run through the year and return the mass of snow (time, point), with depths if ``observed``."""
         depths = self.depths() if observed else {}
         slot, found = self.layout.with_state(self.slot(0), self.background), []
@@ -103,7 +103,7 @@ class SnowTwin:
             if time in depths:
                 state = {n: slot[:, k] for n, k in at.items()}
                 variance = torch.full_like(depths[time], ERROR**2)
-                made, _ = snow_depth_analysis(state, depths[time], variance, absolute=absolute, relative=relative)
+                made, _ = snow_depth_analysis(state, depths[time], variance, **BACKGROUND)
                 for name, values in made.items():
                     slot = slot.index_copy(1, self.layout.columns((name,)), values[:, None])
             found.append(slot[:, at["sd"]].numpy())

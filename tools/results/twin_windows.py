@@ -54,13 +54,15 @@ class WindowSettings:
     later: float
 
 
-#: Experiments by title. The factors of windows of ten days were chosen at points of the training in 2021 from 0.7, 1.0
-#: and 1.6 for the first window and 0.3, 0.5 and 0.7 for the later ones.
+#: Experiments by title. The factors of windows of 10 days were chosen at points of the training in 2021, from 0.7, 1.0
+#: and 1.6 in the first window and 0.3, 0.5 and 0.7 in later ones.
 WINDOWS = {
     "SEKF, 24 h": WindowSettings(1, False, 1, 0.7, 0.7),
     "4D-Var, 24 h": WindowSettings(1, False, 4, 0.7, 0.7),
-    "4D-Var, 10 days": WindowSettings(10, False, 4, 1.0, 0.5),
-    "4D-Var, 10 days, rain": WindowSettings(10, True, 4, 1.0, 0.5),
+    "4D-Var, 10 days": WindowSettings(10, False, 3, 1.0, 0.5),
+    "4D-Var, 10 days, rain": WindowSettings(10, True, 3, 1.0, 0.5),
+    "4D-Var, 30 days": WindowSettings(30, False, 3, 1.0, 1.0),
+    "4D-Var, 30 days, rain": WindowSettings(30, True, 3, 1.0, 1.0),
 }
 
 

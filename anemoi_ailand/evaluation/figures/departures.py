@@ -27,7 +27,7 @@ def departure_figure(series: pd.DataFrame) -> Figure:
         days = pd.to_datetime(rows["day"]).to_numpy()
         for kind, label, colour in kinds:
             mean, std = rows[f"mean_{kind}"].to_numpy(float), rows[f"std_{kind}"].fillna(0.0).to_numpy(float)
-            ax.plot(days, mean, color=colour, label=label)
+            ax.plot(days, mean, color=colour, marker=".", label=label)  # marks: there may be a single day
             ax.fill_between(days, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
         ax.axhline(0.0, color=style.QUIET, linewidth=0.6)
         ax.set_title(f"{name}, {int(rows['number'].sum())} observations", loc="left", fontsize=style.SMALL + 1)
