@@ -36,6 +36,9 @@ CHANGES = {"swvl": 0.01, "stl": 0.5, "rain": 0.1}
 #: Members of the regression that estimates a Jacobian.
 DRAWN = 50
 
+#: Points whose window is analysed at once, so that memory is bounded.
+POINTS_AT_ONCE = 8192
+
 #: Weather that temperature and dewpoint at 2 m follow, and the variables from which its part is removed.
 _AIR, _ABOVE = ("t", "avg_t", "avg_sdswrf", "avg_sdlwrf"), ("2t", "2d")
 
@@ -128,8 +131,11 @@ class CycleRunner:
     def _single(self, cycle: Cycle, forcing: dict[str, np.ndarray], placed: PlacedObservations, number: int) -> None:
         state, steps = cycle.state, len(next(iter(forcing.values())))
         soil = np.flatnonzero(~placed.depths)
-        if len(soil):
-            state, forcing = self._analysed(cycle, state, forcing, placed.take(soil), soil, number)
+        blocks = placed.points[soil] // POINTS_AT_ONCE  # points do not interact
+        for block in np.unique(blocks):
+            rows = soil[blocks == block]
+            seed = (self.settings.seed * 1_000_003 + number) * 1_000_003 + int(block)
+            state, forcing = self._analysed(cycle, state, forcing, placed.take(rows), rows, seed)
         stops = {self._step(state.date, t) for t in placed.stamps[placed.depths]}
         outputs, first, start = [], 0, state.date
         for stop in sorted({*stops, steps}):
@@ -144,7 +150,7 @@ class CycleRunner:
 
     def _analysed(
         self, cycle: Cycle, state: LandState, forcing: dict[str, np.ndarray], placed: PlacedObservations,
-        rows: np.ndarray, number: int,
+        rows: np.ndarray, seed: int,
     ) -> tuple[LandState, dict[str, np.ndarray]]:  # fmt: skip
         """Return the analysis of the soil at the start of a window, and the forcing with factors of rain."""
         s, land = self.settings, self.land
@@ -156,7 +162,7 @@ class CycleRunner:
         background = fast.background
         covariance = self._with_rain(background.shape[1])
         observe = lambda x: fast(x)[:, w.columns.to(x.device)]  # noqa: E731
-        jacobian = self._jacobian(fast, slots, w, covariance, n_steps, number)
+        jacobian = self._jacobian(fast, slots, w, covariance, n_steps, seed)
         predicted = observe(background)
         stl1, sd = here["stl1"][:, None], here["sd"][:, None]
         observed = on_open_ground(w.observed, stl1, sd)
@@ -211,7 +217,7 @@ class CycleRunner:
 
     def _jacobian(
         self, fast: AssimilationWindow, slots: tuple[Tensor, Tensor], w: WindowObservations, covariance: Tensor,
-        n_steps: int, number: int,
+        n_steps: int, seed: int,
     ) -> Any:  # fmt: skip
         """Return the function that makes the Jacobian of the observations."""
         way = self.settings.controls.jacobian
@@ -233,7 +239,7 @@ class CycleRunner:
         root = torch.linalg.cholesky(covariance)
 
         def regression(x: Tensor) -> Tensor:
-            rng = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
+            rng = torch.Generator().manual_seed(seed % 2**63)
             members = x[..., None] + root @ torch.randn((*x.shape, DRAWN), generator=rng, dtype=x.dtype)
             members = members.clamp_min(0.0)
             predicted = fast(members.movedim(-1, 0).flatten(0, 1)).unflatten(0, (DRAWN, len(x))).movedim(0, -1)
@@ -373,8 +379,7 @@ class CycleRunner:
         """Record increments (observed point, name)."""
         found = cycle.increments.setdefault(date, {})
         for name, values in zip(names, increments.numpy(force=True).T, strict=True):
-            found[name] = np.zeros(len(cycle.signal), np.float32)
-            found[name][points] = values
+            found.setdefault(name, np.zeros(len(cycle.signal), np.float32))[points] = values
 
     def _keep(
         self, cycle: Cycle, outputs: np.ndarray, placed: PlacedObservations, start: datetime,

@@ -59,7 +59,6 @@ class WindowSettings:
 WINDOWS = {
     "SEKF, 24 h": WindowSettings(1, False, 1, 0.7, 0.7),
     "4D-Var, 24 h": WindowSettings(1, False, 4, 0.7, 0.7),
-    "4D-Var, 10 days": WindowSettings(10, False, 3, 1.0, 0.5),
     "4D-Var, 10 days, rain": WindowSettings(10, True, 3, 1.0, 0.5),
     "4D-Var, 30 days": WindowSettings(30, False, 3, 1.0, 1.0),
     "4D-Var, 30 days, rain": WindowSettings(30, True, 3, 1.0, 1.0),

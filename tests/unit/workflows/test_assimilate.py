@@ -14,6 +14,7 @@ import xarray as xr
 
 import anemoi_ailand as ail
 from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.assimilation import cycle
 from anemoi_ailand.assimilation.settings import Settings
 from anemoi_ailand.commands import COMMANDS
 from anemoi_ailand.data.observations.read import read_observations
@@ -98,30 +99,46 @@ def test_no_observations_is_the_open_loop(tmp_path, method, without_report):
         assert increments.sizes["time"] == 0
 
 
-@pytest.mark.parametrize("method", ["sekf", "etkf"])
-def test_interrupted_run_resumes_bitwise(tmp_path, method, observations, without_report, monkeypatch):
+@pytest.mark.parametrize(("method", "hours"), [("sekf", 24), ("etkf", 6)])
+def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, observations, without_report, monkeypatch):
     """A run that fails after its first window, started again, leaves the files of one without interruption."""
-    whole = assimilate(**options(tmp_path / "a", method=method, observations=observations))
+    given = {"method": method, "observations": observations, "window_hours": hours}
+    whole = assimilate(**options(tmp_path / "a", **given))
     saved = Assimilation._save
 
-    def failing(self, number, cycle):
+    def failing(self, number, result):
         if number == 1:
             raise OSError("disk full")
-        saved(self, number, cycle)
+        saved(self, number, result)
 
     with monkeypatch.context() as patch:
         patch.setattr(Assimilation, "_save", failing)
         with pytest.raises(OSError, match="disk full"):
-            assimilate(**options(tmp_path / "b", method=method, observations=observations))
+            assimilate(**options(tmp_path / "b", **given))
     assert not (tmp_path / "b" / "out").exists()
     with pytest.raises(ValueError, match="belongs to another run, which differs in seed: 1"):
-        assimilate(**options(tmp_path / "b", method=method, observations=observations, seed=2))
-    cut = assimilate(**options(tmp_path / "b", method=method, observations=observations))
+        assimilate(**options(tmp_path / "b", **given, seed=2))
+    cut = assimilate(**options(tmp_path / "b", **given))
     assert (whole / "final.state").read_bytes() == (cut / "final.state").read_bytes()
     for name in ("analysis.nc", "increments.nc", "feedback.nc"):
         with xr.open_dataset(whole / name) as a, xr.open_dataset(cut / name) as b:
             xr.testing.assert_identical(a.drop_attrs(), b.drop_attrs())
     assert [p.name for p in (tmp_path / "b").iterdir() if not p.name.startswith(".")] == ["out"]
+
+
+def test_points_are_analysed_in_blocks(tmp_path, observations, monkeypatch):
+    """The increments of a window do not depend on the number of points at once, but for rounding."""
+    made = Assimilation(settings_of(None, options(tmp_path, observations=observations, end=DAYS[0])))
+    start, end = made.starts[0], made.end
+    runs = []
+    for number in (8192, 10):
+        monkeypatch.setattr(cycle, "POINTS_AT_ONCE", number)
+        runner = cycle.CycleRunner(made.stepper, made.settings, made.kept)
+        runs.append(runner.run(made.background, made._forcing(start), made.placed.between(start, end), 0))
+    whole, blocks = (run.increments[start]["swvl2"] for run in runs)
+    assert np.abs(whole).max() > 1e-4
+    np.testing.assert_allclose(blocks, whole, atol=1e-6)
+    np.testing.assert_array_equal(runs[0].feedback["status"], runs[1].feedback["status"])
 
 
 @pytest.fixture(scope="module")
