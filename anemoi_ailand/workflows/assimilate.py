@@ -133,8 +133,8 @@ class Assimilation:
             point_steps=3 * n_points * n_steps * members, plausibility=settings.plausibility,
         )  # fmt: skip
         self._check_variables()
-        self.placed = self._observations()
         self.background = self._background(data)
+        self.placed = self._observations()
         self.ensemble, self.stepper = self._ensemble()
         own = [n for n in self.observed if n in self.land.outputs]
         self.kept = tuple(dict.fromkeys(settings.variables or (*settings.controls.error, *own, "sd")))
@@ -223,9 +223,7 @@ class Assimilation:
         if unknown:
             raise ValueError(f"There are observations of {unknown}, which the network '{land.name}' does not make.")
         places = self.source.latitudes, self.source.longitudes
-        heights = None
-        if "z" in land.static:
-            heights = np.asarray(self.source.read(["z"], 0, 1)["z"][0], float) / GRAVITY
+        heights = self.background["z"].double().numpy(force=True) / GRAVITY if "z" in land.static else None
         placed = place_observations(
             rows, places, heights, (self.starts[0], self.end), s.within_km, s.passive, s.representativeness
         )

@@ -86,7 +86,7 @@ def write_assimilation_report(
 def _table(name: str, table: pd.DataFrame) -> Table:
     """Make a table of the page: columns without a number are headings of the rows."""
     caption, titles = TITLES[name]
-    heads = [c for c in table if c not in titles or table[c].dtype == object]
+    heads = [c for c in table if c not in titles or not pd.api.types.is_numeric_dtype(table[c])]
     numbers = [c for c in table if c not in heads]
     rows = [
         Row(tuple(str(row[c]) for c in heads), tuple(_cell(c, row[c]) for c in numbers))
