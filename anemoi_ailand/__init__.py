@@ -42,6 +42,8 @@ _PUBLIC = {
     "assimilation.regression": ("regression_jacobian", "unexplained"),
     "assimilation.extended_kalman_filter": ("extended_kalman_analysis",),
     "assimilation.ensemble_filter": ("ensemble_analysis",),
+    "assimilation.variational": ("variational_analysis",),
+    "assimilation.snow_depth": ("snow_depth", "snow_depth_analysis"),
     "assimilation.observations": (
         "observation_stamps",
         "on_open_ground",
@@ -55,6 +57,7 @@ _PUBLIC = {
     "evaluation.fields.reforecast": ("open_reforecast",),
     "evaluation.scores.score_table": ("score",),
     "evaluation.sites.places": ("Place",),
+    "workflows.assimilate": ("assimilate",),
     "workflows.evaluate": ("evaluate",),
     "workflows.site": ("site",),
     "workflows.stability": ("stability",),
@@ -77,6 +80,9 @@ if TYPE_CHECKING:
     from anemoi_ailand.assimilation.observations import on_open_ground as on_open_ground
     from anemoi_ailand.assimilation.regression import regression_jacobian as regression_jacobian
     from anemoi_ailand.assimilation.regression import unexplained as unexplained
+    from anemoi_ailand.assimilation.snow_depth import snow_depth as snow_depth
+    from anemoi_ailand.assimilation.snow_depth import snow_depth_analysis as snow_depth_analysis
+    from anemoi_ailand.assimilation.variational import variational_analysis as variational_analysis
     from anemoi_ailand.assimilation.window import AssimilationWindow as AssimilationWindow
     from anemoi_ailand.assimilation.window import ForcingFactor as ForcingFactor
     from anemoi_ailand.coupling.grids import overlap_areas as overlap_areas
@@ -102,6 +108,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.support.packaged import folder as folder
     from anemoi_ailand.variables import VARIABLES as VARIABLES
     from anemoi_ailand.variables import names as names
+    from anemoi_ailand.workflows.assimilate import assimilate as assimilate
     from anemoi_ailand.workflows.evaluate import evaluate as evaluate
     from anemoi_ailand.workflows.site import site as site
     from anemoi_ailand.workflows.stability import stability as stability

@@ -26,7 +26,10 @@ USER_ERRORS = (ValueError, OSError, UnknownOption)
 _OF_LIBRARY = "NetCDF: "
 
 #: Commands that load a checkpoint, which have the option ``--trust``.
-LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate", "check")
+LOADING = (
+    "run", "reforecast", "assimilate", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate",
+    "check",
+)  # fmt: skip
 
 #: Exit code of a program that was interrupted from the keyboard, as shells have it.
 INTERRUPTED = 130
@@ -96,7 +99,7 @@ COMMANDS: dict[str, Command] = {
 #: Names of the commands by what a user wants, in the order of the help text.
 GROUPS = {
     "See it work": ("quickstart", "pretrained"),
-    "Run the land": ("tower", "site", "run", "reforecast"),
+    "Run the land": ("tower", "site", "run", "reforecast", "assimilate"),
     "Judge data and a network": ("check", "evaluate", "stability", "calibrate"),
     "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
     "Take a network elsewhere, or make it fast": ("export", "compile"),

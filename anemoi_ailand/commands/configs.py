@@ -7,7 +7,7 @@ from anemoi_ailand.commands._packaged import PackagedCommand
 
 
 class Configs(PackagedCommand):
-    """List, print or copy the packaged configurations (training, inference, evaluation, mapping)."""
+    """List, print or copy the packaged configurations (training, inference, assimilation, evaluation, mapping)."""
 
     kind = "configs"
 

@@ -17,11 +17,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
+from anemoi_ailand.assimilation.settings import Settings
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.mapping.declaration import load_mapping
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, ForcingSpread, StateSpread
 from anemoi_ailand.rollout.run.launch import options_of_runner, read_run
 from anemoi_ailand.rollout.run.options import RestartOptions, run_options
+from anemoi_ailand.support.configuration import read_configuration
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
 from benchmarks.contest.settings import CONFIGS as CONTEST
@@ -71,7 +73,7 @@ def test_promised_configs_exist() -> None:
     )
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
     assert {name.partition("/")[0] for name in listing("configs")} == {
-        "training", "inference", "evaluation", "mapping", "coupling",
+        "training", "inference", "assimilation", "evaluation", "mapping", "coupling",
     }  # fmt: skip
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
     assert entrants <= {path.stem for path in (CONTEST / "training").glob("*.yaml")}
@@ -99,6 +101,17 @@ def test_options_of_runs() -> None:
     assert ensemble == EnsembleOptions(members=50, initial=StateSpread(), forcing=ForcingSpread())
     restart = given["inference/rollout-restart"]["restart"]
     assert options["inference/rollout-restart"].restart == RestartOptions(folder=restart["folder"])
+
+
+def test_options_of_assimilations() -> None:
+    """The packaged assimilation lists every option with its default, and only dates, data and errors are its own."""
+    found = read_configuration("assimilation/sekf", [], Settings)
+    given = found.model_dump()
+    expected = Settings(data=["x"], start=found.start, end=found.end, controls=found.controls).model_dump()
+    own = {"data", "errors", "representativeness"}
+    assert {k: given[k] for k in given if k not in own} == {k: expected[k] for k in expected if k not in own}
+    listed = load(listing("configs")["assimilation/sekf"])
+    assert set(Settings.model_fields) - set(listed) == {"device", "execution", "plausibility", "trust"}
 
 
 def test_no_path_of_a_machine() -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tools.results import (
     assimilation,
+    assimilation_windows,
     commands,
     coupling,
     derivatives,
@@ -54,6 +55,7 @@ PARTS = {
     snow_and_runoff.PART: Part(("reference", "towers", "real"), snow_and_runoff.renew),
     derivatives.PART: Part(("reference", "differences"), derivatives.renew),
     assimilation.PART: Part(("reference",), assimilation.renew),
+    assimilation_windows.PART: Part(("reference",), assimilation_windows.renew),
     ensembles.PART: Part(("reference",), ensembles.renew),
     coupling.PART: Part(("reference",), coupling.renew),
     "stability": Part(("reference",), commands.renew_stability),

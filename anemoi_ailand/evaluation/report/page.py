@@ -111,31 +111,40 @@ def write_report(folder: Path, metrics: Mapping[str, Any], figures: Sequence[Rep
     return path
 
 
-def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
-    """Return the page as HTML; user-supplied text is escaped."""
-    environment = Environment(
+def environment() -> Environment:
+    """Return the environment of the templates; user-supplied text is escaped."""
+    found = Environment(
         loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["unit"] = unit_text
-    return environment.get_template(_PAGE).render(
-        content=content,
-        reference=REFERENCE,
-        header=content.header,
-        metrics=content.metrics,
-        protocols=[(p, PROTOCOLS.get(p, "")) for p in content.protocols],
-        variables={g: _rows(names) for g, names in variable_groups(content.variables).items()},
-        not_measured=not_measured(content),
-        sections=sections(content, figures),
-        colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},
-        strata={
-            strata: tables.STRATA_TITLES.get(strata, strata)
-            for strata in content.strata
-            if strata not in ("all", "extreme")
-        },
+    found.filters["unit"] = unit_text
+    return found
+
+
+def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
+    """Return the page as HTML; user-supplied text is escaped."""
+    return (
+        environment()
+        .get_template(_PAGE)
+        .render(
+            content=content,
+            reference=REFERENCE,
+            header=content.header,
+            metrics=content.metrics,
+            protocols=[(p, PROTOCOLS.get(p, "")) for p in content.protocols],
+            variables={g: _rows(names) for g, names in variable_groups(content.variables).items()},
+            not_measured=not_measured(content),
+            sections=sections(content, figures),
+            colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},
+            strata={
+                strata: tables.STRATA_TITLES.get(strata, strata)
+                for strata in content.strata
+                if strata not in ("all", "extreme")
+            },
+        )
     )
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from tools.results import assimilation, twin
+from tools.results import assimilation, assimilation_windows, twin, twin_snow, twin_windows
 
 POINTS, DAYS = np.arange(12), 4
 
@@ -40,6 +40,7 @@ def world():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(twin, "StoredFields", Sample)
         patch.setattr(twin, "DAYS", DAYS)
+        patch.setattr(twin_windows, "DAYS", DAYS)
         patch.setattr(twin, "EXISTING", dict.fromkeys(twin.EXISTING, 1.0))
         settings = twin.Settings(members=8)
         yield twin.Twin(Path("$AILAND_SAMPLE"), "ailand", 2022, POINTS, 0, settings, first_year=2020, starts=("07-15",))
@@ -125,3 +126,31 @@ def test_figures_show_all_days_and_points(results, monkeypatch):
     assert all(len(line.get_xdata()) == DAYS for line in figure.axes[0].lines)
     maps = assimilation.signal_figure(results)
     assert [len(ax.collections[0].get_offsets()) for ax in maps.axes[:2]] == [len(POINTS)] * 2
+
+
+def test_window_of_a_day_is_the_extended_filter(world):
+    """One iteration is the SEKF of the experiments above; a long window with rain uses the same observations."""
+    names = ("swvl1", "2t")
+    expected = twin.extended_run(world, names, twin.climatological(world, 0.7))
+    found = twin_windows.window_run(world, names, twin_windows.WINDOWS["SEKF, 24 h"])
+    torch.testing.assert_close(found.soil, expected.soil, rtol=1e-4, atol=1e-5)
+    assert torch.equal(found.used, expected.used)
+    settings = twin_windows.WindowSettings(DAYS, True, 2, 1.0, 1.0)
+    long = twin_windows.window_run(world, names, settings)
+    assert long.soil.shape == found.soil.shape and error(world, long) < error(world, twin.single_run(world))
+
+
+def test_scores_of_snow():
+    """Accumulation ends at the largest mass; dates of melt-out and days of cover are counted in steps of 6 h."""
+    true = np.zeros((40, 1))
+    true[2:8, 0], true[8:12, 0] = np.arange(10.0, 70.0, 10.0), [40.0, 30.0, 20.0, 10.0]
+    found = true.copy()
+    found[2:7] += 3.0
+    found[7:12] += 4.0
+    found[12:16] = 5.0
+    scores = twin_snow.snow_scores(true, found)
+    assert scores == {"accumulation": 3.0, "melt": 4.0, "melt-out": 1.0, "false": 1.0, "missing": 0.0, "points": 1.0}
+    rows = assimilation_windows.snow_table({"no observations": scores, "depth": {**scores, "melt": 2.0}})
+    assert "| depth | 3.00 (1.00) | 2.00 (0.50) |" in rows
+    rmse = {"all": 0.04, "seen": 0.03, "mean of the days": 0.05}
+    assert "| w | 0.0200 | 0.500 |" in assimilation_windows.windows_table({"none": rmse, "w": {**rmse, "all": 0.02}})
