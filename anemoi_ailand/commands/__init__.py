@@ -26,7 +26,7 @@ USER_ERRORS = (ValueError, OSError, UnknownOption)
 _OF_LIBRARY = "NetCDF: "
 
 #: Commands that load a checkpoint, which have the option ``--trust``.
-LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate", "check")
+LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate", "check", "diagnose")
 
 #: Exit code of a program that was interrupted from the keyboard, as shells have it.
 INTERRUPTED = 130
@@ -98,6 +98,7 @@ GROUPS = {
     "See it work": ("quickstart", "pretrained"),
     "Run the land": ("tower", "site", "run", "reforecast"),
     "Judge data and a network": ("check", "evaluate", "stability", "calibrate"),
+    "Judge the physical model": ("diagnose",),
     "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
     "Take a network elsewhere, or make it fast": ("export", "compile"),
 }
