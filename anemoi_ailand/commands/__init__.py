@@ -26,7 +26,19 @@ USER_ERRORS = (ValueError, OSError, UnknownOption)
 _OF_LIBRARY = "NetCDF: "
 
 #: Commands that load a checkpoint, which have the option ``--trust``.
-LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate", "check", "diagnose")
+LOADING = (
+    "run",
+    "reforecast",
+    "evaluate",
+    "stability",
+    "export",
+    "compile",
+    "site",
+    "tower",
+    "calibrate",
+    "check",
+    "diagnose",
+)
 
 #: Exit code of a program that was interrupted from the keyboard, as shells have it.
 INTERRUPTED = 130

@@ -26,11 +26,11 @@ from anemoi_ailand.evaluation.diagnosis.candidates import CANDIDATES, Candidate
 from anemoi_ailand.evaluation.diagnosis.diagnosis_text import diagnosis_text, strata_table
 from anemoi_ailand.evaluation.diagnosis.evidence import (
     Hypothesis,
+    Pattern,
     alike,
     change_evidence,
     pattern_evidence,
     posterior,
-    usual_pattern,
 )
 from anemoi_ailand.evaluation.diagnosis.residuals import INSTRUMENTS, Residuals
 from anemoi_ailand.evaluation.diagnosis.site_means import Cells, cells_of, local_phase, site_means
@@ -41,9 +41,10 @@ from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.stepper import LandStepper, load
 from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points
-from anemoi_ailand.variables import match_name, variable
+from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows import record_header
 
 LOG = logging.getLogger(__name__)
@@ -60,11 +61,14 @@ _STORES = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
 #: Steps of a call of the stepper.
 _AT_ONCE = 128
 
+#: Hypotheses in the record.
+_KEPT = 50
+
+#: Steps, at least, and seconds of a year.
+_STEPS_A_YEAR, _YEAR_SECONDS = 1460, 365.25 * 86400.0
+
 #: Largest distance of a site from its point [degrees].
 _NEAR = 0.01
-
-#: Power of the evidence in the posterior: with 1, planted changes were found with too high probabilities.
-TEMPER = 1.0
 
 
 def diagnose(
@@ -118,39 +122,48 @@ def diagnose(
     """
     chosen = list(CANDIDATES if candidates is None else candidates)
     check_known(chosen, CANDIDATES, "candidates")
-    output = Path(output).expanduser()
-    with complete_folder(output, PROOF) as folder:
-        case = Case(observations, dataset, checkpoint, error_years, execution, trust)
-        found, responses = case.judged(chosen)
-        best = found[0]
-        similar, effects = {}, {}
-        if best.parameter in CANDIDATES:
-            own = case.of_class(best.parameter, best.surface, responses)
-            similar = {
-                name: alike(case.residuals, own, case.of_class(name, best.surface, responses))
-                for name in chosen
-                if name != best.parameter and CANDIDATES[name].applies(case.surface(best.surface))
-            }
-            effects = case.effects(best)
-        strata = strata_table(case.residuals, case.classes)
-        title = f"Diagnosis from {case.observed.sizes['point']} sites, {case.period}"
-        text = diagnosis_text(title, found, similar, strata, effects, case.leaks, case.residuals.gains)
-        (folder / "diagnosis.md").write_text(text, encoding="utf-8")
-        strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
-        record = record_header(SCHEMA) | {
-            "checkpoint": case.land.name,
-            "checkpoint_sha256": case.land.checkpoint_sha256,
-            "execution": case.land.execution,
-            "sites": case.observed.sizes["point"],
-            "error_years": list(case.error_years),
-            "gains": case.residuals.gains,
-            "hypotheses": records(pd.DataFrame([vars(h) for h in found[:50]])),
-            "similar": similar,
-            "effects": effects,
-        }
-        (folder / PROOF).write_text(json_text(record), encoding="utf-8")
+    data, seen = open_data(dataset), read_observations(observations)
+    emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
+    case = Case(emulation, seen)
+    with complete_folder(Path(output).expanduser(), PROOF) as folder:
+        write(folder, case, chosen)
     LOG.info("Diagnosis written to %s", output)
-    return output
+    return Path(output).expanduser()
+
+
+def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
+    """Judge a case and write report, strata and record into a folder; return all hypotheses, the likeliest first."""
+    emulation, responses = case.emulation, case.responses(chosen)
+    found = case.hypotheses(responses)
+    best = found[0]
+    similar, effects = {}, {}
+    if best.parameter in CANDIDATES:
+        surface = emulation.surface(best.surface)
+        own = emulation.of_class(best.parameter, surface, responses)
+        similar = {
+            name: alike(case.residuals, own, emulation.of_class(name, surface, responses))
+            for name in chosen
+            if name != best.parameter and CANDIDATES[name].applies(surface)
+        }
+        effects = emulation.effects(best)
+    strata = strata_table(case.residuals, emulation.classes)
+    title = f"Diagnosis from {case.observed.sizes['point']} sites, {emulation.period}"
+    text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains)
+    (folder / "diagnosis.md").write_text(text, encoding="utf-8")
+    strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
+    record = record_header(SCHEMA) | {
+        "checkpoint": emulation.land.name,
+        "checkpoint_sha256": emulation.land.checkpoint_sha256,
+        "execution": emulation.land.execution,
+        "sites": case.observed.sizes["point"],
+        "error_years": list(emulation.error_years),
+        "gains": case.residuals.gains,
+        "hypotheses": records(pd.DataFrame([vars(h) for h in found[:_KEPT]])),
+        "similar": similar,
+        "effects": effects,
+    }
+    (folder / PROOF).write_text(json_text(record), encoding="utf-8")
+    return found
 
 
 @dataclass(frozen=True)
@@ -160,50 +173,51 @@ class Weather:
     times: np.ndarray
     first: dict[str, np.ndarray]
     forcing: dict[str, np.ndarray]
-    places: tuple[np.ndarray, np.ndarray]
 
-    def changed(self, candidate: Candidate) -> Weather:
-        """Return the same with the inputs of a candidate changed by one unit."""
+    def changed(self, candidate: Candidate, amplitude: float = 1.0) -> Weather:
+        """Return the same with the inputs of a candidate changed."""
         first, forcing = dict(self.first), dict(self.forcing)
         for name, change in candidate.changes.items():
             for fields in (first, forcing):
                 if name in fields:
-                    fields[name] = change.of(name, fields[name])
-        return Weather(self.times, first, forcing, self.places)
+                    fields[name] = change.of(name, fields[name], amplitude)
+        return Weather(self.times, first, forcing)
 
 
-class Case:
-    """Observations, the emulator at their places, and the physical model in other years."""
+class Emulation:
+    """The emulator at the places of observations over their period, and the physical model in other years.
+
+    ``observed`` gives places and period; several sets of observations may share the runs.
+    """
 
     def __init__(
-        self, observations: str | Path, dataset: str | Path, checkpoint: str | Path,
-        error_years: Sequence[int] | None, execution: str, trust: bool | str,
+        self, data: LandData, observed: xr.Dataset, checkpoint: str | Path = "ailand",
+        error_years: Sequence[int] | None = None, execution: str = "auto", trust: bool | str = False,
     ) -> None:  # fmt: skip
-        self.data: LandData = open_data(dataset)
-        self.observed, self.points = _observed(observations, self.data)
-        self.cells: Cells = cells_of([n for n in INSTRUMENTS if n in self.observed] + _soil(self.observed))
-        self._checkpoint, self._trust = checkpoint, trust
-        self.dates = np.array(self.data.coverage.dates(), "datetime64[s]")
-        times = self.observed["time"].values.astype("datetime64[s]")
-        steps = np.flatnonzero(self.dates >= times[0])
-        if not steps.size or not np.isin(times, self.dates).all():
+        self.data, self.points = data, _points(observed, data)
+        self.cells: Cells = cells_of([str(n) for n in observed.data_vars])
+        self._checkpoint, self._trust, self._errors = checkpoint, trust, dict[tuple[int, int], np.ndarray]()
+        self.dates = np.array(data.coverage.dates(), "datetime64[s]")
+        times = observed["time"].values.astype("datetime64[s]")
+        if not np.isin(times, self.dates).all():
             raise ValueError(
-                f"The observations are from {times[0]} to {times[-1]}, the dataset has {self.data.coverage}. Give "
+                f"The observations are from {times[0]} to {times[-1]}, the dataset has {data.coverage}. Give "
                 "observations at dates of the dataset."
             )
-        self.start, self.end = self.dates[max(steps[0] - 1, 0)], times[-1]
+        self.start = self.dates[max(int(np.searchsorted(self.dates, times[0])) - 1, 0)]
+        self.end, self.n_years = times[-1], max(1, round(times.size / _STEPS_A_YEAR))
         self.error_years = tuple(error_years or self._years_before(times[0]))
         self.land: LandStepper = load(checkpoint, plausibility="off", execution=execution, trust=trust)
 
     @property
     def period(self) -> str:
         """First and last date of the observations."""
-        return f"{str(self.observed['time'].values[0])[:10]} to {str(self.end)[:10]}"
+        return f"{str(self.start)[:10]} to {str(self.end)[:10]}"
 
     def _years_before(self, first: np.datetime64) -> list[int]:
-        years = np.unique(self.dates.astype("datetime64[Y]").astype(int) + 1970)
-        whole = [int(y) for y in years if (self.dates.astype("datetime64[Y]").astype(int) + 1970 == y).sum() > 1440]
-        before = [y for y in whole if np.datetime64(f"{y}-12-31") < first]
+        years, number = np.unique(self.dates.astype("datetime64[Y]"), return_counts=True)
+        whole = years[(number >= _STEPS_A_YEAR - 2) & (years < first.astype("datetime64[Y]"))]
+        before = [int(str(y)) for y in whole]
         if len(before) < 2:
             raise ValueError(
                 f"Before the observations the dataset has the whole years {before}. The error of the emulator needs "
@@ -211,35 +225,39 @@ class Case:
             )
         return before
 
+    def _read(self, start: Any, end: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+        found = self.data.to_xarray((start, end), variables=list(names), points=self.points)
+        return {n: found[variable(n).netcdf_name].values for n in names}
+
+    def _at(self, date: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+        return {n: v if v.ndim == 1 else v[0] for n, v in self._read(date, date, names).items()}
+
+    @cached_property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latitudes and longitudes of the points."""
+        return self.data.reader.latitudes[self.points], self.data.reader.longitudes[self.points]
+
     @cached_property
     def classes(self) -> list[SurfaceClass]:
-        """Classes of surface of the sites."""
-        names = [n for n in _CLASSES if n in self.data.variables]
-        fields = self._read(self.start, self.start, names)
-        return surface_classes({n: fields[n] if fields[n].ndim == 1 else fields[n][0] for n in names})
+        """Classes of surface of the points."""
+        return surface_classes(self._at(self.start, [n for n in _CLASSES if n in self.data.variables]))
 
     def surface(self, name: str) -> SurfaceClass:
         """Return a class by its name."""
         return next(c for c in self.classes if c.name == name)
 
-    def _read(self, start: Any, end: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-        found = self.data.to_xarray((start, end), variables=list(names), points=self.points)
-        return {n: found[variable(n).netcdf_name].values for n in names}
-
     def weather(self, start: Any, end: Any) -> Weather:
         """Read what drives a run between two dates."""
         needs = self.land.needs
         first = dict.fromkeys((*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]))
-        at_start = {n: v if v.ndim == 1 else v[0] for n, v in self._read(start, start, list(first)).items()}
         forcing = {n: v[1:] for n, v in self._read(start, end, needs["forcing"]).items()}
-        reader = self.data.reader
         times = self.dates[(self.dates >= start) & (self.dates <= end)]
-        return Weather(times, at_start, forcing, (reader.latitudes[self.points], reader.longitudes[self.points]))
+        return Weather(times, self._at(start, list(first)), forcing)
 
     def run(self, weather: Weather, names: Sequence[str], land: LandStepper | None = None) -> dict[str, np.ndarray]:
         """Run and return outputs (step, point) by name."""
         land = land or self.land
-        state = land.initial(weather.first, weather.times[0], *weather.places)
+        state = land.initial(weather.first, weather.times[0], *self.places)
         columns, parts = [land.outputs.index(n) for n in names], []
         n_steps = weather.times.size - 1
         for begin in range(0, n_steps, _AT_ONCE):
@@ -251,124 +269,125 @@ class Case:
 
     def means(self, times: np.ndarray, values: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return the means of sites (point, cell) and the numbers of values."""
-        reader = self.data.reader
-        phase = local_phase(times, reader.latitudes[self.points], reader.longitudes[self.points])
-        return site_means(self.cells, values, phase)
+        return site_means(self.cells, values, local_phase(times, *self.places))
 
     @cached_property
     def base(self) -> tuple[Weather, dict[str, np.ndarray]]:
         """Weather and outputs of the run over the period of the observations."""
         weather = self.weather(self.start, self.end)
-        return weather, self.run(weather, [*self.cells.names, *_BUDGET])
-
-    def _seen(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return fields (step, point) where there is an observation, else NaN."""
-        at = np.isin(self.base[0].times[1:], self.observed["time"].values.astype("datetime64[s]"))
-        inside = np.isin(self.observed["time"].values.astype("datetime64[s]"), self.base[0].times[1:])
-        return {
-            n: np.where(np.isfinite(self.observed[n].values[inside]), values[n][at], np.nan) for n in self.cells.names
-        }
+        return weather, self.run(weather, list(dict.fromkeys((*self.cells.names, *self._budget))))
 
     @property
-    def _times_seen(self) -> np.ndarray:
-        times = self.observed["time"].values.astype("datetime64[s]")
-        return times[np.isin(times, self.base[0].times[1:])]
+    def _budget(self) -> list[str]:
+        return [n for n in _BUDGET if n in self.land.outputs]
 
-    @cached_property
-    def residuals(self) -> Residuals:
-        """Residuals of the sites, less the error of the emulator in other years."""
-        times = self._times_seen
-        inside = np.isin(self.observed["time"].values.astype("datetime64[s]"), times)
-        emulated, counts = self.means(times, self._seen(self.base[1]))
-        observed, _ = self.means(times, {n: self.observed[n].values[inside] for n in self.cells.names})
-        n_years = max(1, round(times.size / 1461))
-        known, anomalies = known_error(self.errors(n_years))
-        return Residuals(self.cells, observed, emulated, counts, known, anomalies, n_years)
+    def perturbed(self, name: str, amplitude: float = 1.0) -> dict[str, np.ndarray]:
+        """Return outputs (step, point) with a candidate changed, less those without."""
+        weather, base = self.base
+        candidate, land = CANDIDATES[name], self.land
+        if candidate.roots != 1.0:
+            step = load_step(self._checkpoint, trust=self._trust or None)
+            step.model.model.closed.scale_roots(candidate.roots**amplitude, TYPES[candidate.tile])
+            land = LandStepper(step, plausibility="off")
+        run = self.run(weather.changed(candidate, amplitude), list(base), land)
+        return {n: run[n] - base[n] for n in base}
 
-    def errors(self, n_years: int) -> dict[tuple[int, int], np.ndarray]:
-        """Return physical model minus emulator (site, cell) by first year of a run and year, runs of ``n_years``."""
-        found = {}
+    def errors(self) -> dict[tuple[int, int], np.ndarray]:
+        """Return physical model minus emulator (site, cell) by first year of a run and year.
+
+        The runs are as long as the observations, since errors of the deep soil grow with time.
+        """
         for first in self.error_years:
-            years = [y for y in self.error_years if first <= y < first + n_years]
+            if (first, first) in self._errors:
+                continue
+            years = [y for y in self.error_years if first <= y < first + self.n_years]
             start, last = (np.datetime64(f"{y}-01-01T00:00:00") for y in (first, years[-1] + 1))
             inside = self.dates[(self.dates >= start) & (self.dates < last)]
-            weather = self.weather(inside[0], inside[-1])
-            made = self.run(weather, self.cells.names)
+            made = self.run(self.weather(inside[0], inside[-1]), self.cells.names)
             truth = self._read(inside[0], inside[-1], self.cells.names)
             of_year = inside[1:].astype("datetime64[Y]").astype(int) + 1970
             for year in years:
                 own = of_year == year
                 difference = {n: truth[n][1:][own] - made[n][own] for n in self.cells.names}
-                found[first, year] = self.means(inside[1:][own], difference)[0]
+                self._errors[first, year] = self.means(inside[1:][own], difference)[0]
             LOG.info("Error of the emulator from %d on known in %s", first, years)
-        return found
+        return self._errors
 
-    def response(self, name: str) -> np.ndarray:
-        """Return the response (site, cell) to one unit of a candidate, at the times of the observations."""
-        weather, base = self.base
-        candidate = CANDIDATES[name]
-        run = self.run(weather.changed(candidate), self.cells.names, self._land_of(candidate))
-        return self.means(self._times_seen, self._seen({n: run[n] - base[n] for n in self.cells.names}))[0]
-
-    def _land_of(self, candidate: Candidate) -> LandStepper:
-        """Return the stepper, or one with the root depth of a candidate."""
-        if candidate.roots == 1.0:
-            return self.land
-        step = load_step(self._checkpoint, trust=self._trust or None)
-        step.model.model.closed.scale_roots(candidate.roots, TYPES[candidate.tile])
-        return LandStepper(step, plausibility="off")
-
-    def of_class(self, name: str, surface: str, responses: Mapping[str, np.ndarray]) -> np.ndarray:
+    def of_class(self, name: str, surface: SurfaceClass, responses: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the response of a candidate, zero outside a class and where its own tile has no cover."""
-        own = self.surface(surface).members[:, None] * responses[name]
+        own = surface.members[:, None] * responses[name]
         tile = [c for c in self.classes if c.name == f"all {CANDIDATES[name].tile}"]
         return own * tile[0].members[:, None] if tile else own
 
-    def judged(self, chosen: Sequence[str]) -> tuple[list[Hypothesis], dict[str, np.ndarray]]:
-        """Return all hypotheses with their probabilities, and the responses of the candidates."""
-        responses = {}
-        for number, name in enumerate(chosen, start=1):
-            LOG.info("Response to the %s, %d of %d", CANDIDATES[name].name, number, len(chosen))
-            responses[name] = self.response(name)
-        return self.hypotheses(responses), responses
-
-    def hypotheses(self, responses: Mapping[str, np.ndarray]) -> list[Hypothesis]:
-        """Return all hypotheses with their probabilities."""
-        changes = [
-            change_evidence(self.residuals, self.of_class(name, c.name, responses), c.name, name)
-            for name in responses
-            for c in self.classes
-            if CANDIDATES[name].applies(c)
-        ]
-        usual = usual_pattern(responses)
-        patterns = [pattern_evidence(self.residuals, c.cover, usual, c.name) for c in self.classes]
-        return posterior(changes, patterns, TEMPER)
-
     def effects(self, best: Hypothesis) -> dict[str, float]:
         """Return the change of annual means in the class of a hypothesis if its parameter is changed as estimated."""
-        weather, base = self.base
-        candidate = CANDIDATES[best.parameter]
-        names = [n for n in _BUDGET if n in self.land.outputs]
-        run = self.run(weather.changed(candidate), names, self._land_of(candidate))
-        members = self.surface(best.surface).members
-        return {n: float(best.amplitude * (run[n] - base[n])[:, members].mean()) for n in names}
+        change, members = self.perturbed(best.parameter), self.surface(best.surface).members
+        return {n: float(best.amplitude * change[n][:, members].mean()) for n in self._budget}
 
     @cached_property
     def leaks(self) -> pd.DataFrame:
         """Water that the physical model loses by class [mm a year], in the years of the error."""
-        needed = (*_STORES, "avg_tprate", "evap", "sro", "ssro")
-        if not set(needed) <= set(self.data.variables):
+        flows = ("avg_tprate", "evap", "sro", "ssro")
+        if not {*_STORES, *flows} <= set(self.data.variables):
             return pd.DataFrame(columns=["class", "points", "residual"])
         first, last = (np.datetime64(f"{y}-01-01T00:00:00") for y in (self.error_years[0], self.error_years[-1] + 1))
         inside = self.dates[(self.dates >= first) & (self.dates < last)]
-        read = self._read(inside[0], inside[-1], needed)
-        ends = [water_storage(np.stack([read[f"swvl{k}"][i] for k in range(1, 5)]), read["sd"][i], read["src"][i])
-                for i in (0, -1)]  # fmt: skip
-        flow = [read[n][1:].mean(0, dtype=float) for n in ("avg_tprate", "evap", "sro", "ssro")]
+        ends = [
+            water_storage(np.stack([s[f"swvl{k}"] for k in range(1, 5)]), s["sd"], s["src"])
+            for s in (self._at(date, _STORES) for date in inside[[0, -1]])
+        ]
+        read = self._read(inside[0], inside[-1], flows)
         seconds = (inside.size - 1) * STEP.total_seconds()
-        lost = water_residual(ends[1] - ends[0], *flow, seconds=seconds) / (seconds / (365.25 * 86400.0))
+        mean = [read[n][1:].mean(0, dtype=float) for n in flows]
+        lost = water_residual(ends[1] - ends[0], *mean, seconds=seconds) * (_YEAR_SECONDS / seconds)
         rows = [(c.name, int(c.members.sum()), float(lost[c.members].mean())) for c in self.classes]
         return pd.DataFrame(rows, columns=["class", "points", "residual"])
+
+
+class Case:
+    """One set of observations, with what an emulation knows of its places and period."""
+
+    def __init__(self, emulation: Emulation, observed: xr.Dataset) -> None:
+        self.emulation, self.observed = emulation, observed
+        times, steps = observed["time"].values.astype("datetime64[s]"), emulation.base[0].times[1:]
+        self._of_steps, self._inside = np.isin(steps, times), np.isin(times, steps)
+        self._times = times[self._inside]
+
+    def _seen(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the means (site, cell) of fields (step, point) at the times of the observations."""
+        valid = {n: np.isfinite(self.observed[n].values[self._inside]) for n in self.emulation.cells.names}
+        fields = {n: np.where(mask, values[n][self._of_steps], np.nan) for n, mask in valid.items()}
+        return self.emulation.means(self._times, fields)[0]
+
+    @cached_property
+    def residuals(self) -> Residuals:
+        """Residuals of the sites, less the error of the emulator in other years."""
+        emulation = self.emulation
+        fields = {n: self.observed[n].values[self._inside] for n in emulation.cells.names}
+        observed, counts = emulation.means(self._times, fields)
+        known, anomalies = known_error(emulation.errors())
+        emulated = self._seen(emulation.base[1])
+        return Residuals(emulation.cells, observed, emulated, counts, known, anomalies, emulation.n_years)
+
+    def responses(self, chosen: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the responses (site, cell) to one unit of each candidate."""
+        responses = {}
+        for number, name in enumerate(chosen, start=1):
+            LOG.info("Response to the %s, %d of %d", CANDIDATES[name].name, number, len(chosen))
+            responses[name] = self._seen(self.emulation.perturbed(name))
+        return responses
+
+    def hypotheses(self, responses: Mapping[str, np.ndarray]) -> list[Hypothesis]:
+        """Return all hypotheses with their probabilities, the likeliest first."""
+        emulation, classes = self.emulation, self.emulation.classes
+        changes = [
+            change_evidence(self.residuals, emulation.of_class(name, c, responses), c.name, name)
+            for name in responses
+            for c in classes
+            if CANDIDATES[name].applies(c)
+        ]
+        pattern = Pattern(self.residuals, responses)
+        return posterior(changes, [pattern_evidence(self.residuals, c, pattern) for c in classes])
 
 
 def known_error(errors: Mapping[tuple[int, int], np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -380,13 +399,11 @@ def known_error(errors: Mapping[tuple[int, int], np.ndarray]) -> tuple[np.ndarra
     return np.mean(means, axis=0), [a - b for a, b in zip(alone, rest, strict=True)]
 
 
-def _soil(observed: xr.Dataset) -> list[str]:
-    return sorted(str(n) for n in observed if str(n).startswith("swvl"))
-
-
-def _observed(path: str | Path, data: LandData) -> tuple[xr.Dataset, np.ndarray]:
-    """Read observations under the names of the table, with the positions of their points in the dataset."""
+def read_observations(path: str | Path) -> xr.Dataset:
+    """Read observations (time, point) into memory, under the names of the table; other variables are left out."""
     path = Path(path).expanduser()
+    if not path.exists():
+        raise not_found(path, "file of observations")
     found = xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else None)
     if not {"latitude", "longitude", "time"} <= set(found.variables) or "point" not in found.dims:
         raise ValueError(
@@ -394,19 +411,21 @@ def _observed(path: str | Path, data: LandData) -> tuple[xr.Dataset, np.ndarray]
             "Observations need dimensions (time, point) and coordinates time, latitude and longitude."
         )
     known = [*(n for n in INSTRUMENTS if n != "swvl"), *(f"swvl{k}" for k in range(1, 5))]
-    names = {str(n): match_name(str(n), known, "the observations") for n in found.data_vars
-             if str(n) in {variable(k).netcdf_name for k in known} | set(known)}  # fmt: skip
+    names = {variable(n).netcdf_name: n for n in known} | {n: n for n in known}
+    names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
-        raise ValueError(
-            f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename its variables."
-        )
-    where = found["latitude"].values, found["longitude"].values
+        raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
+    return found[list(names)].rename(names).transpose("time", "point").load()
+
+
+def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:
+    """Return the positions of the sites in the dataset."""
+    where = observed["latitude"].values, observed["longitude"].values
     points, degrees = nearest_points((data.reader.latitudes, data.reader.longitudes), where)
     if (degrees > _NEAR).any():
         k = int(np.argmax(degrees))
         raise ValueError(
-            f"Site {k} of '{path}' at {where[0][k]:.3f}, {where[1][k]:.3f} is {degrees[k]:.2f} degrees from the "
-            "nearest point of the dataset. Give a dataset at the sites, with their own weather."
+            f"Site {k} at {where[0][k]:.3f}, {where[1][k]:.3f} is {degrees[k]:.2f} degrees from the nearest point of "
+            f"{data.reader.name}. Give a dataset at the sites, with their own weather."
         )
-    kept = found[list(names)].rename(names).transpose("time", "point").load()
-    return kept, np.asarray(points)
+    return np.asarray(points)

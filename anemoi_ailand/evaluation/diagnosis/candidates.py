@@ -16,15 +16,15 @@ from anemoi_ailand.variables import variable
 
 @dataclass(frozen=True)
 class Change:
-    """Change of an input: ``factor`` times the value plus ``offset``, within the bounds that are possible."""
+    """Change of an input by one unit of amplitude: a ``factor`` of the value, or an ``offset``."""
 
     factor: float = 1.0
     offset: float = 0.0
 
-    def of(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Return the changed values of a variable, in single precision."""
+    def of(self, name: str, values: np.ndarray, amplitude: float = 1.0) -> np.ndarray:
+        """Return the changed values of a variable, within its possible range, in single precision."""
         low, high = variable(name).possible
-        return np.clip(self.factor * values + self.offset, low, high).astype(np.float32)
+        return np.clip(self.factor**amplitude * values + amplitude * self.offset, low, high).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anemoi_ailand.evaluation.diagnosis.residuals import Residuals
+from anemoi_ailand.evaluation.diagnosis.surface_classes import SurfaceClass
 
 #: Errors of a response of the emulator, as shares of it [1]: of each variable, each season, each block of both (common
 #: to a class), and of each block at single sites. The emulator learned parameters from a few types of vegetation.
@@ -27,6 +28,9 @@ _AMPLITUDES = np.geomspace(0.1, 6.0, 14)
 
 #: Amplitude that sets the weights of sites, and degrees of freedom of Student's t by which odd sites count less.
 _USUAL, _FREEDOM = 2.0, 4.0
+
+#: Usual cover of a class, for the part of a pattern that sites do not share [1].
+_COVER = 0.5
 
 #: Scales of a pattern that no candidate explains, in units of the usual response.
 _SCALES = (0.5, 1.0, 2.0, 4.0)
@@ -112,6 +116,21 @@ class _Blocks:
         return weight
 
 
+class Pattern:
+    """A pattern that no candidate explains, as large as their ``responses`` (site, cell) by name.
+
+    ``usual`` (cell, cell) is its covariance: that of the responses, and independent cells. ``precision`` of the sites
+    allows for a part of it that they do not share, as for a response of the emulator.
+    """
+
+    def __init__(self, residuals: Residuals, responses: Mapping[str, np.ndarray]) -> None:
+        stacked = np.concatenate([np.where(residuals.missing, 0.0, x) for x in responses.values()])
+        moments = 4.0 * stacked.T @ stacked / len(stacked)
+        self.usual = moments + 0.5 * np.diag(moments.diagonal())
+        own, precision = _OF_SITE**2 * _COVER**2 * self.usual, residuals.precision
+        self.precision = precision @ np.linalg.inv(np.eye(len(own)) + own @ precision)
+
+
 def _log_normal(value: np.ndarray, covariance: np.ndarray) -> float:
     """Return the logarithm of a normal density, but for its constant."""
     return float(-0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * value @ np.linalg.solve(covariance, value))
@@ -170,17 +189,15 @@ def _amplitude(residuals: Residuals, response: np.ndarray, weight: np.ndarray) -
     return float((precision * own).sum() / precision.sum()), float(precision.sum() ** -0.5)
 
 
-def pattern_evidence(residuals: Residuals, cover: np.ndarray, usual: np.ndarray, surface: str) -> Hypothesis:
-    """Return the evidence for any pattern (cell,) that the sites of a class share in proportion to its ``cover``.
-
-    ``usual`` (cell, cell) is the covariance of responses to parameters.
-    """
+def pattern_evidence(residuals: Residuals, surface: SurfaceClass, pattern: Pattern) -> Hypothesis:
+    """Return the evidence for any pattern (cell,) that the sites of a class share in proportion to its cover."""
+    cover = surface.cover
     use = cover > 0.05
     if use.sum() < 3:
-        return Hypothesis(surface, OUTSIDE, -np.inf, sites=int(use.sum()))
-    share, precision = cover[use], residuals.precision[use]
+        return Hypothesis(surface.name, OUTSIDE, -np.inf, sites=int(use.sum()))
+    share, precision, usual = cover[use], pattern.precision[use], pattern.usual
     information = np.einsum("s,scd->cd", share**2, precision)
-    score = (share[:, None] * residuals.score[use]).sum(0)
+    score = np.einsum("s,scd,sd->c", share, precision, residuals.values[use])
     shared = np.einsum("s,scd,sd->cd", share, precision, residuals.spread[use])
     known = information.diagonal() > 1e-6 * information.diagonal().max()
     information, score, usual = information[np.ix_(known, known)], score[known], usual[np.ix_(known, known)]
@@ -188,14 +205,7 @@ def pattern_evidence(residuals: Residuals, cover: np.ndarray, usual: np.ndarray,
     noise = noise + _CLASS_CORRELATION * (shared @ residuals.correlation @ shared.T)[np.ix_(known, known)]
     without = _log_normal(score, noise)
     found = [_log_normal(score, noise + k**2 * information @ usual @ information) - without for k in _SCALES]
-    return Hypothesis(surface, OUTSIDE, _mean(found), sites=int(use.sum()))
-
-
-def usual_pattern(responses: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the covariance (cell, cell) of a pattern unlike any response: theirs, and independent cells."""
-    stacked = np.concatenate(list(responses.values()))
-    moments = 4.0 * stacked.T @ stacked / len(stacked)
-    return moments + 0.5 * np.diag(moments.diagonal())
+    return Hypothesis(surface.name, OUTSIDE, _mean(found), sites=int(use.sum()))
 
 
 def posterior(changes: Sequence[Hypothesis], patterns: Sequence[Hypothesis], temper: float = 1.0) -> list[Hypothesis]:
@@ -207,7 +217,7 @@ def posterior(changes: Sequence[Hypothesis], patterns: Sequence[Hypothesis], tem
     prior = [(1.0 - PRIOR_NOTHING - PRIOR_OUTSIDE) / max(len(changes), 1)] * len(changes)
     prior += [PRIOR_OUTSIDE / max(len(patterns), 1)] * len(patterns) + [PRIOR_NOTHING]
     every = [*changes, *patterns, nothing]
-    logarithm = np.log(prior) + temper * np.array([h.log_evidence for h in every])
+    logarithm = np.log(prior) + np.array([h.log_evidence for h in every])
     probability = np.exp(logarithm - logarithm.max())
     probability /= probability.sum()
     found = [Hypothesis(**{**h.__dict__, "probability": float(p)}) for h, p in zip(every, probability, strict=True)]

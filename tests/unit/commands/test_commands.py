@@ -36,6 +36,7 @@ EXTRACT = "anemoi_ailand.workflows.site.extract"
 TOWER = "anemoi_ailand.workflows.tower.tower"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
 CALIBRATE = "anemoi_ailand.workflows.calibrate.calibrate"
+DIAGNOSE = "anemoi_ailand.workflows.diagnose.diagnose"
 
 
 def through_host(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
@@ -132,6 +133,11 @@ ARGUMENTS = {
         CALIBRATE, ("calibrate", "--dataset", "d", "--year", "2020", "--members", "8", "--execution", "plain"),
         ("ailand", "d", None),
         {"year": 2020, "points": 80, "members": 8, "starts": 6, "iterations": 4, "execution": "plain"},
+    ),
+    "diagnose": (
+        DIAGNOSE, ("diagnose", "o.nc", "--dataset", "d", "--error-years", "2018", "2019", "--candidates", "albedo"),
+        ("o.nc", "d", "diagnosis"),
+        {"checkpoint": "ailand", "error_years": [2018, 2019], "candidates": ["albedo"], "execution": "auto"},
     ),
 }  # fmt: skip
 
@@ -283,6 +289,8 @@ ERRORS = [
     ),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
     (("calibrate", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
+    (("diagnose", "no.nc", "--dataset", "$AILAND_SAMPLE"), "There is no file of observations 'no.nc'"),
+    (("diagnose", "no.nc", "--dataset", "$AILAND_SAMPLE", "--candidates", "lai"), "lai"),
 ]
 
 
