@@ -168,7 +168,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
 
 @dataclass(frozen=True)
 class Weather:
-    """What drives a run: dates, fields at the first one, and the forcing (step, point) of the steps after it."""
+    """Input of a run: dates, fields at the first one, and the forcing (step, point) of the steps after it."""
 
     times: np.ndarray
     first: dict[str, np.ndarray]

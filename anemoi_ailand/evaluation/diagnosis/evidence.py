@@ -163,7 +163,7 @@ def change_evidence(residuals: Residuals, response: np.ndarray, surface: str, pa
 
     The factors :math:`1 + \epsilon` differ by variable and season, since the emulator's response has errors. All
     amplitudes a of both signs are as likely, from 0.1 to 6 in the logarithm. The amplitude returned is the mean over
-    sites with the scatter between them (DerSimonian and Laird 1986).
+    sites with the scatter between them (DerSimonian and Laird 1986), of a response as towers with their gain see it.
     """
     response = np.where(residuals.missing, 0.0, response)
     blocks = _Blocks(residuals, response)
@@ -183,6 +183,7 @@ def change_evidence(residuals: Residuals, response: np.ndarray, surface: str, pa
 
 def _amplitude(residuals: Residuals, response: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     use = np.abs(response).sum(1) > 0.0
+    response = residuals.as_seen(response)
     inner = np.einsum("sc,scd,sd->s", response[use], residuals.precision[use], response[use])
     known = inner > 0.01
     inner, weight = inner[known], weight[known]

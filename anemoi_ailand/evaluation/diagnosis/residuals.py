@@ -127,6 +127,11 @@ class Residuals:
         self.precision = precision * weight[:, None, None]
         self.score = np.einsum("scd,sd->sc", self.precision, residual)
 
+    def as_seen(self, change: np.ndarray) -> np.ndarray:
+        """Return a change (site, cell) as the instruments see it: fluxes times the mean gain."""
+        gains = np.array([self.gains.get(name, 1.0) for name in self.cells.names])
+        return change * gains[self.cells.variable]
+
     def _covariance(self, emulated: np.ndarray, counts: np.ndarray, fluxes: Mapping[str, np.ndarray]) -> np.ndarray:
         cells, n = self.cells, len(self.cells)
         covariance = self.correlation * (self.spread[:, :, None] * self.spread[:, None])

@@ -72,7 +72,7 @@ def test_planted_change_is_found_with_its_size(world):
     found = residuals(-1.2 * grass * responses["rsmin_lv"])
     best = judged(world, found)[0]
     assert (best.parameter, best.surface, best.probability > 0.9) == ("rsmin_lv", "grass", True)
-    assert best.amplitude == pytest.approx(-1.2, abs=0.3)
+    assert best.amplitude == pytest.approx(-1.2, abs=0.1)
     assert found.gains == pytest.approx({"slhf": 0.85, "sshf": 0.85}, abs=0.05)
 
 
