@@ -47,6 +47,9 @@ PLANTED = (
     ("cov_hv", 1.93, "broadleaf"), ("wilting", -1.0, "soil medium"), ("wilting", -1.0, "soil fine"),
 )  # fmt: skip
 
+#: Probability from which a planted change counts as found.
+_HALF = 0.5
+
 #: Numbers of towers of the blind test, each with its own draw of errors.
 TOWERS = (408, 200, 100)
 
@@ -169,7 +172,9 @@ def twins_table(rows: Sequence[Mapping[str, Any]]) -> str:
         known, name = row["parameter"] in CANDIDATES, row["parameter"]
         planted = f"{CANDIDATES[name].name} of '{row['surface']}'" if known else f"nothing, {row['year']:.0f}"
         change = CANDIDATES[name].words(row["amplitude"]).partition(" (")[0] if known else "-"
-        estimate = "-" if row["estimate"] is None else f"{row['estimate']:+.2f} steps"
+        estimate = "-"
+        if known and row["estimate"] is not None and row["of_truth"] > _HALF:
+            estimate = CANDIDATES[name].words(row["estimate"]).partition(" (")[0]
         found.append([planted, change, row["found"], estimate, f"{row['log_evidence']:.0f}", f"{row['of_truth']:.2f}"])
     return table(found)
 
