@@ -55,6 +55,7 @@ def command(*line: str):
 def call(monkeypatch, tmp_path):
     """Function that runs a command line with its workflow replaced, and returns what the workflow was given."""
     (tmp_path / "table.md").write_text("Table.\n\nRules:\n")
+    (tmp_path / "diagnosis.md").write_text("# Title\n\nMost probable.\n")
 
     def run(workflow: str, *line: str, result: Any = tmp_path) -> SimpleNamespace:
         found: list[SimpleNamespace] = []
