@@ -72,7 +72,7 @@ def local_phase(times: np.ndarray, latitudes: np.ndarray, longitudes: np.ndarray
     hour = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "h")
     middle = (hour[:, None] - _HALF_STEP + np.asarray(longitudes)[None] / 15.0) % 24.0
     quarter = np.rint((middle - _HALF_STEP) / _QUARTER).astype(int) % 4
-    season = (times.astype("datetime64[M]").astype(int) % 12 + 1) % 12 // 3
+    season: np.ndarray = (times.astype("datetime64[M]").astype(int) % 12 + 1) % 12 // 3
     south = np.asarray(latitudes)[None] < 0.0
     return np.where(south, (season[:, None] + 2) % 4, season[:, None]), quarter
 
