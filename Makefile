@@ -91,7 +91,7 @@ notebooks: $(STAMP)  ## execute the notebooks and store their output
 quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
 
-# Data: $AILAND_REFERENCE (the dataset), $AILAND_TOWERS and $AILAND_REAL (folders), and
+# Data: $AILAND_REFERENCE (the dataset), $AILAND_TOWERS, $AILAND_REAL and $AILAND_NATURE (folders), and
 # $AILAND_DIFFERENCES (ecLand's finite differences); a part without its data is skipped.
 results: $(STAMP)  ## renew docs/results and the numbers of README.md: ONLY='real-weather site'
 	$(PY) -m tools.results $(ONLY)

@@ -58,6 +58,7 @@ _PUBLIC = {
     "evaluation.scores.score_table": ("score",),
     "evaluation.sites.places": ("Place",),
     "workflows.assimilate": ("assimilate",),
+    "workflows.diagnose": ("diagnose",),
     "workflows.evaluate": ("evaluate",),
     "workflows.site": ("site",),
     "workflows.stability": ("stability",),
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.variables import VARIABLES as VARIABLES
     from anemoi_ailand.variables import names as names
     from anemoi_ailand.workflows.assimilate import assimilate as assimilate
+    from anemoi_ailand.workflows.diagnose import diagnose as diagnose
     from anemoi_ailand.workflows.evaluate import evaluate as evaluate
     from anemoi_ailand.workflows.site import site as site
     from anemoi_ailand.workflows.stability import stability as stability

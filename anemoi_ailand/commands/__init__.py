@@ -28,7 +28,7 @@ _OF_LIBRARY = "NetCDF: "
 #: Commands that load a checkpoint, which have the option ``--trust``.
 LOADING = (
     "run", "reforecast", "assimilate", "evaluate", "stability", "export", "compile", "site", "tower", "calibrate",
-    "check",
+    "check", "diagnose",
 )  # fmt: skip
 
 #: Exit code of a program that was interrupted from the keyboard, as shells have it.
@@ -101,6 +101,7 @@ GROUPS = {
     "See it work": ("quickstart", "pretrained"),
     "Run the land": ("tower", "site", "run", "reforecast", "assimilate"),
     "Judge data and a network": ("check", "evaluate", "stability", "calibrate"),
+    "Judge the physical model": ("diagnose",),
     "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
     "Take a network elsewhere, or make it fast": ("export", "compile"),
 }

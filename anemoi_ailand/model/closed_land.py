@@ -194,6 +194,11 @@ class ClosedLand(nn.Module):
         self._end_mul = torch.cat([self._end_mul, self._end_mul.new_ones(n)])
         self._end_add = torch.cat([self._end_add, self._end_add.new_zeros(n)])
 
+    def scale_roots(self, factor: float, types: Sequence[int]) -> None:
+        """Scale the coefficients of root depth of vegetation types: below one, their roots are deeper."""
+        table = root_table(self._roots.dtype, factor).to(self._roots.device)
+        self._roots = self._roots.clone().index_copy_(0, torch.tensor(types), table[list(types)])
+
     def _energy_of(self, columns: StepColumns) -> tuple[str, ...]:
         """Return the fluxes of energy that follow from the other results."""
         asked = set(columns.diagnostic)

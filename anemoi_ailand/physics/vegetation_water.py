@@ -42,20 +42,20 @@ def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> C
     return Canopy(store, evaporated, available - store - evaporated)
 
 
-def root_table(dtype: torch.dtype = torch.float32) -> Tensor:
+def root_table(dtype: torch.dtype = torch.float32, factor: float = 1.0) -> Tensor:
     r"""Return the share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
 
     Between depths :math:`z_1` and :math:`z_2`,
 
     .. math:: R = \tfrac12 \bigl(e^{-a z_1} + e^{-b z_1} - e^{-a z_2} - e^{-b z_2}\bigr),
 
-    and all deeper roots in the last layer. Rows add up to one; to zero for types without roots and for 0 (no
-    vegetation).
+    and all deeper roots in the last layer; ``factor`` scales the coefficients a and b, below one for deeper roots. Rows
+    add up to one; to zero for types without roots and for 0 (no vegetation).
 
     Source: Zeng et al. (1998), doi:10.1175/1520-0477(1998)079<1347:TROVIL>2.0.CO;2; ecLand, srfrootfr_mod.F90.
     """
     top = torch.cumsum(torch.tensor((0.0, *SOIL_LAYER_THICKNESS[:-1]), dtype=torch.float64), 0)
-    a, b = torch.tensor(((0.0, 0.0), *DEPTH_COEFFICIENTS), dtype=torch.float64).unsqueeze(-1).unbind(1)
+    a, b = torch.tensor(((0.0, 0.0), *DEPTH_COEFFICIENTS), dtype=torch.float64).mul(factor).unsqueeze(-1).unbind(1)
     below = 0.5 * (torch.exp(-a * top) + torch.exp(-b * top)) * (a > 0.0)
     return (below - torch.nn.functional.pad(below[:, 1:], (0, 1))).to(dtype)
 

@@ -20,7 +20,7 @@ import anemoi_ailand
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Public functions whose example needs a dataset or minutes, so that it is not run.
-LONG = {"reforecast", "export_step", "assimilate", "evaluate", "site", "stability", "tower"}
+LONG = {"reforecast", "export_step", "assimilate", "evaluate", "site", "stability", "tower", "diagnose"}
 
 
 #: The first lines of the guide, with the state and forcing of the last one.

@@ -5,8 +5,8 @@
 
     make results [ONLY=real-weather]         python -m tools.results [PART ...] --reference reference.zarr
 
-Data: the reference dataset, the folder of the towers (``long/``, ``ecland_2019.nc``), that of the hand-set sites, and
-the file of ecLand's finite differences.
+Data: the reference dataset, the folder of the towers (``long/``, ``ecland_2019.nc``), that of the hand-set sites, the
+file of ecLand's finite differences, and the folder of ecLand with an altered parameter (nature).
 A part whose data are absent is skipped. What has not changed since the last call (network, data, code) is taken from
 the folder of results, in which an interrupted call resumes. Pages on speed, export and the contest are made by
 ``benchmarks`` and ``anemoi-ailand export``.
@@ -28,6 +28,7 @@ from tools.results import (
     commands,
     coupling,
     derivatives,
+    diagnosis,
     ensembles,
     real_weather,
     reference_set,
@@ -58,13 +59,14 @@ PARTS = {
     assimilation_windows.PART: Part(("reference",), assimilation_windows.renew),
     ensembles.PART: Part(("reference",), ensembles.renew),
     coupling.PART: Part(("reference",), coupling.renew),
+    diagnosis.PART: Part(("reference", "nature"), diagnosis.renew),
     "stability": Part(("reference",), commands.renew_stability),
     "quickstart": Part((), commands.renew_quickstart),
 }
 
 #: Environment variables of the data.
 VARIABLES = {"reference": "AILAND_REFERENCE", "towers": "AILAND_TOWERS", "real": "AILAND_REAL",
-             "differences": "AILAND_DIFFERENCES"}  # fmt: skip
+             "differences": "AILAND_DIFFERENCES", "nature": "AILAND_NATURE"}  # fmt: skip
 
 
 def renew(names: list[str], inputs: Inputs, root: Path = ROOT) -> list[str]:

@@ -41,6 +41,7 @@ class Inputs:
     real: Path | None
     folder: Path
     differences: Path | None = None
+    nature: Path | None = None
 
     @property
     def networks(self) -> list[str]:

@@ -36,6 +36,7 @@ EXTRACT = "anemoi_ailand.workflows.site.extract"
 TOWER = "anemoi_ailand.workflows.tower.tower"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
 CALIBRATE = "anemoi_ailand.workflows.calibrate.calibrate"
+DIAGNOSE = "anemoi_ailand.workflows.diagnose.diagnose"
 
 
 def through_host(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
@@ -54,6 +55,7 @@ def command(*line: str):
 def call(monkeypatch, tmp_path):
     """Function that runs a command line with its workflow replaced, and returns what the workflow was given."""
     (tmp_path / "table.md").write_text("Table.\n\nRules:\n")
+    (tmp_path / "diagnosis.md").write_text("# Title\n\nMost probable.\n")
 
     def run(workflow: str, *line: str, result: Any = tmp_path) -> SimpleNamespace:
         found: list[SimpleNamespace] = []
@@ -132,6 +134,11 @@ ARGUMENTS = {
         CALIBRATE, ("calibrate", "--dataset", "d", "--year", "2020", "--members", "8", "--execution", "plain"),
         ("ailand", "d", None),
         {"year": 2020, "points": 80, "members": 8, "starts": 6, "iterations": 4, "execution": "plain"},
+    ),
+    "diagnose": (
+        DIAGNOSE, ("diagnose", "o.nc", "--dataset", "d", "--error-years", "2018", "2019", "--candidates", "albedo"),
+        ("o.nc", "d", "diagnosis"),
+        {"checkpoint": "ailand", "error_years": [2018, 2019], "candidates": ["albedo"], "execution": "auto"},
     ),
 }  # fmt: skip
 
@@ -283,6 +290,8 @@ ERRORS = [
     ),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
     (("calibrate", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
+    (("diagnose", "no.nc", "--dataset", "$AILAND_SAMPLE"), "There is no file of observations 'no.nc'"),
+    (("diagnose", "no.nc", "--dataset", "$AILAND_SAMPLE", "--candidates", "lai"), "lai"),
 ]
 
 

@@ -1,0 +1,82 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Diagnosis of the packaged sample: a planted change of stomatal resistance is found, in words and numbers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from anemoi_ailand.data.land_data import open_data
+from anemoi_ailand.evaluation.diagnosis.pseudo_towers import pseudo_towers
+from anemoi_ailand.evaluation.diagnosis.site_means import local_phase
+from anemoi_ailand.workflows.diagnose import Emulation, diagnose, known_error, read_observations
+
+NAMES = ("slhf", "sshf", "2t", "swvl1")
+
+
+def empty(times: np.ndarray, latitudes: np.ndarray, longitudes: np.ndarray) -> xr.Dataset:
+    """Observations without values."""
+    fields = {n: (("time", "point"), np.full((times.size, latitudes.size), np.nan)) for n in NAMES}
+    places = {"latitude": ("point", latitudes), "longitude": ("point", longitudes)}
+    return xr.Dataset(fields, {"time": times, **places})
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The sample, and observations without values in a summer of the north."""
+    data = open_data("$AILAND_SAMPLE")
+    times = np.arange("2022-06-01T06", "2022-09-01", 6, "datetime64[h]").astype("datetime64[ns]")
+    return data, empty(times, data.reader.latitudes, data.reader.longitudes)
+
+
+@pytest.mark.slow
+def test_planted_resistance_is_found(sample, tmp_path):
+    """From ecLand with the emulator's response to a doubled resistance of low vegetation, and errors of towers."""
+    data, observed = sample
+    emulation = Emulation(data, observed)
+    change = emulation.perturbed("rsmin_lv")
+    truth = data.to_xarray(("2022-06-01T06", "2022-08")).rename({"t2m": "2t"})
+    phase = local_phase(truth["time"].values.astype("datetime64[s]"), *emulation.places)[1]
+    planted = {n: truth[n].values + 1.7 * change[n] for n in NAMES}  # 1.5 ** 1.7 = 2
+    seen = pseudo_towers(planted, (phase == 1) | (phase == 2), truth["avg_tprate"].values, seed=3)
+    for name, values in seen.items():
+        observed[name] = (("time", "point"), values)
+    observed.rename({"2t": "t2m"}).to_netcdf(tmp_path / "towers.nc")
+    folder = diagnose(tmp_path / "towers.nc", "$AILAND_SAMPLE", tmp_path / "out", candidates=["rsmin_lv", "albedo"])
+    record = json.loads((folder / "diagnosis.json").read_text())
+    best = record["hypotheses"][0]
+    assert (best["parameter"], best["surface"]) == ("rsmin_lv", "all low vegetation")
+    assert best["amplitude"] == pytest.approx(1.7, abs=0.4)
+    assert record["gains"]["slhf"] == pytest.approx(0.85, abs=0.05)
+    assert record["effects"]["evap"] < 0.0 < record["effects"]["sshf"] * -1.0
+    text = (folder / "diagnosis.md").read_text()
+    assert "minimum stomatal resistance of 'all low vegetation'**, times " in text
+
+
+def test_known_error_and_anomalies():
+    """Years of a run are weighted alike, whatever their number; a first year is compared with the others."""
+    errors = {(2018, 2018): 1.0, (2019, 2019): 2.0, (2020, 2020): 6.0, (2018, 2019): 10.0}
+    known, anomalies = known_error({k: np.full((1, 1), v) for k, v in errors.items()})
+    assert known.item() == 0.5 * (3.0 + 10.0)
+    assert [a.item() for a in anomalies] == [-3.0, -1.5, 4.5]
+
+
+def test_observations_that_do_not_fit(sample, tmp_path):
+    """The message says what is wrong: names, dimensions, places, dates, and years for the error."""
+    data, observed = sample
+    cases = {
+        "none of": observed[["slhf"]].rename({"slhf": "LE"}),
+        "need dimensions": observed.drop_vars("latitude"),
+        "Site .* degrees": observed.assign_coords(latitude=observed["latitude"] + 1.0),
+        "at dates of the dataset": observed.assign_coords(time=observed["time"] + np.timedelta64(1, "h")),
+        "two or more": observed.assign_coords(time=observed["time"] - np.timedelta64(365, "D")),
+    }
+    for message, wrong in cases.items():
+        wrong.to_netcdf(tmp_path / "wrong.nc")
+        with pytest.raises(ValueError, match=message):
+            Emulation(data, read_observations(tmp_path / "wrong.nc"))
