@@ -156,22 +156,24 @@ def add_field(
     name: str,
     dimensions: Sequence[str],
     attributes: Mapping[str, Any],
-    kind: str = "f4",
+    kind: str | type[str] = "f4",
     chunks: Sequence[int] | None = None,
     compression: int = COMPRESSION,
     **options: Any,
 ) -> netCDF4.Variable:
     """Add a compressed field without values; NaN is missing in a floating-point one.
 
-    ``compression`` is the zlib level from 0 (none) to 9; ``options`` are those of ``netCDF4.Dataset.createVariable``.
+    ``kind`` is the type, :class:`str` for text. ``compression`` is the zlib level from 0 (none) to 9; ``options`` are
+    those of ``netCDF4.Dataset.createVariable``.
     """
     level: Any = compression or None
+    number = isinstance(kind, str) and kind.startswith("f")
     with NETCDF_LOCK:
         created = file.createVariable(
             name,
             kind,
             tuple(dimensions),
-            fill_value=np.array(np.nan, kind)[()] if kind.startswith("f") else None,
+            fill_value=np.array(np.nan, kind)[()] if number else None,
             chunksizes=chunks,
             zlib=compression > 0,
             complevel=level,

@@ -26,6 +26,7 @@ from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
+    COMPRESSION,
     COORDINATES,
     HOURS,
     add_coordinate,
@@ -246,8 +247,9 @@ def write_feedback(path: Path, feedback: pd.DataFrame, about: dict[str, Any]) ->
             values = feedback[name]
             kind: Any = {"O": str, "M": "f8", "i": "i4"}.get(values.dtype.kind, "f8")
             kind = "i1" if name == "status" else kind
-            made = file.createVariable(name, kind, ("obs",), zlib=kind is not str)
-            made.long_name = text
+            made = add_field(
+                file, name, ["obs"], {"long_name": text}, kind, compression=0 if kind is str else COMPRESSION
+            )
             if values.dtype.kind == "M":
                 made.setncatts({**HOURS, "units": HOURS["units"].replace("hours", "seconds")})
                 numbers = values.to_numpy("datetime64[s]").astype("i8").astype(float)

@@ -338,8 +338,9 @@ class Emulation:
         ]
         read = self._read(inside[0], inside[-1], flows)
         seconds = (inside.size - 1) * STEP.total_seconds()
-        mean = [read[n][1:].mean(0, dtype=float) for n in flows]
-        lost = water_residual(ends[1] - ends[0], *mean, seconds=seconds) * (_YEAR_SECONDS / seconds)
+        rain, evaporation, *runoff = (read[n][1:].mean(0, dtype=float) for n in flows)
+        lost = water_residual(ends[1] - ends[0], rain, evaporation, runoff[0], runoff[1], seconds)
+        lost *= _YEAR_SECONDS / seconds
         rows = [(c.name, int(c.members.sum()), float(lost[c.members].mean())) for c in self.classes]
         return pd.DataFrame(rows, columns=["class", "points", "residual"])
 
@@ -415,7 +416,7 @@ def read_observations(path: str | Path) -> xr.Dataset:
     names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
         raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
-    return found[list(names)].rename(names).transpose("time", "point").load()
+    return found[list(names)].rename(**names).transpose("time", "point").load()
 
 
 def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:

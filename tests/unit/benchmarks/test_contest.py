@@ -293,7 +293,7 @@ def test_mistake_is_an_error_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     option = r"'entrants.ailand.stage' is not an option. Nearest: \['stages'\]"
     for arguments, message in (
-        (["no.yaml"], r"There is no configuration 'no.yaml'.*\['reference', 'sample'\]"),
+        (["no.yaml"], r"There is no configuration 'no.yaml'.*\['inputs', 'reference', 'sample'\]"),
         (["sample", "entrants.ailand.stage=3"], option),
     ):
         with pytest.raises(USER_ERRORS, match=message):

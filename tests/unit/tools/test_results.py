@@ -72,6 +72,7 @@ def test_every_block_of_the_pages_is_filled():
         "ensembles.md",
         "derivatives.md",
         "assimilation.md",
+        "diagnosis.md",
         "coupling.md",
         "site.md",
         "stability.md",

@@ -47,7 +47,7 @@ def runner(config=None, options=None, **attributes):
     given = {
         "config": Config(**(config or {})), "options": run_options(options or {}), "reference_date": DATE,
         "tensor_handlers": {"data": None}, "outputs": {"data": PrinterOutput()}, "dynamic_forcings_inputs": {},
-        "constant_forcings_inputs": {},
+        "constant_forcings_inputs": {}, "prognostics_inputs": {},
         "_restarts": None, "_resumed": None, "_writers": [],
     }  # fmt: skip
     for name, value in {**given, **attributes}.items():
@@ -165,7 +165,8 @@ def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked,
                prognostics_inputs={"data": None})  # fmt: skip
     assert len(r._networks(5)) == len(r._networks(5)) == 1
     assert found == [(asked, 5 * 8)]
-    assert [f"The stopped run was {stopped}, and it continues" in m for m in caplog.messages] == [True] * warned
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert [f"The stopped run was {stopped}, and it continues" in m for m in warnings] == [True] * warned
 
 
 @pytest.mark.parametrize(("made", "warned"), [(None, False), ("plain", False), ("compiled, x", True)])
