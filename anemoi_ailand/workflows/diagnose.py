@@ -416,7 +416,7 @@ def read_observations(path: str | Path) -> xr.Dataset:
     names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
         raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
-    return found[list(names)].rename(**names).transpose("time", "point").load()
+    return found[list(names)].rename_vars(names).transpose("time", "point").load()
 
 
 def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:
