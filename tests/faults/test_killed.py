@@ -17,8 +17,10 @@ import torch
 import anemoi_ailand as ail
 from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.step.trust import check_whole
+from anemoi_ailand.support import atomic
 from anemoi_ailand.support.atomic import complete_folder
-from anemoi_ailand.support.checksum import file_sha256, record_of, record_sha256, recorded_sha256
+from anemoi_ailand.support.checksum import file_sha256, record_sha256, recorded_sha256
+from anemoi_ailand.training import callbacks
 from tests.integration.conftest import Chain
 
 #: Program that kills itself before a function of `atomic` publishes for the nth time.
@@ -106,21 +108,29 @@ onnx_export.export_step("ailand-small", "s.onnx", overwrite=True)
     assert file_sha256(tmp_path / "s.onnx") in recorded_sha256(tmp_path / "s.onnx")
 
 
-@pytest.mark.slow
-def test_a_checkpoint_and_its_record(tmp_path):
-    """Whenever a training is killed while it replaces its best checkpoint, the record is true of the file."""
-    work = """
-import torch
-from anemoi_ailand.training import callbacks
-callbacks.publish = atomic.publish
-torch.save({"new": 1}, "inference-best.partial.ckpt")
-callbacks.BestCheckpoint(".").saved(Path("inference-best.partial.ckpt"), Path("inference-best.ckpt"))
-"""
-    best = tmp_path / "inference-best.ckpt"
-    for n in (1, 2, 3):  # the record of both, the checkpoint, its own record
+class Killed(BaseException):
+    """End of a process."""
+
+
+def test_a_checkpoint_and_its_record(tmp_path, monkeypatch):
+    """Whenever a training ends while it replaces its best checkpoint, the record is true of the file."""
+    best, new, left = tmp_path / "inference-best.ckpt", tmp_path / "inference-best.partial.ckpt", [0]
+
+    def deadly(partial, path, publish=atomic.publish):
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+        publish(partial, path)
+
+    for n in (1, 2, 3):  # before the record of both, the checkpoint, its own record
         torch.save({"old": 1}, best)
         record_sha256(best)
-        killed(work, n, tmp_path)
+        torch.save({"new": 1}, new)
+        left[0] = n
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(atomic, "publish", deadly)
+            patch.setattr(callbacks, "publish", deadly)
+            callbacks.BestCheckpoint(str(tmp_path)).saved(new, best)
         assert check_whole(best)
         assert ("new" in torch.load(best)) == (n == 3)
 
@@ -134,9 +144,8 @@ def test_a_training(tmp_path, dataset):
     with (tmp_path / "log.txt").open("w") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 300.0
-        # the host's own checkpoint, then the best one with its record: the next epoch trains
-        record = record_of(chain.checkpoint)
-        while not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not record.exists():
+        # the host's own checkpoint, and the best one: the next epoch trains
+        while not (found := [*chain.training.glob("checkpoint/*/last.ckpt")]) or not chain.checkpoint.exists():
             assert process.poll() is None and time.monotonic() < end, (tmp_path / "log.txt").read_text()[-2000:]
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
