@@ -42,7 +42,7 @@ from anemoi_ailand.physics.budgets import water_residual, water_storage
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.stepper import LandStepper, load
-from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.atomic import check_earlier, complete_folder
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points
@@ -115,6 +115,8 @@ def diagnose(
 
     Raises
     ------
+    FileExistsError
+        ``output`` exists and is not an earlier result.
     ValueError
         No variable, place, unit or date of the observations fits; more than a tenth of the values of one are not
         possible; fewer than two years for the error; an unknown candidate.
@@ -126,6 +128,7 @@ def diagnose(
     """
     chosen = list(CANDIDATES if candidates is None else candidates)
     check_known(chosen, CANDIDATES, "candidates")
+    check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
     emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
     case = Case(emulation, seen)

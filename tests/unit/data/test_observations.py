@@ -180,5 +180,5 @@ def test_impossible_values_are_refused_or_left_out(tmp_path, caplog):
     assert len(rows) == 20 and rows.values.min() == 0.3
     assert "1 of 11 observations of '2t' (9.1%)" in caplog.text and "the worst is -9999 K" in caplog.text
     (tmp_path / "b.csv").write_text(head + "2022-06-01T06,50,8,2t,17\n")
-    with pytest.raises(ValueError, match="2 of 12 .* and 1 more files"):
+    with pytest.raises(ValueError, match=r"2 of 12 .* and 1 more files"):
         read_observations([tmp_path / "*.csv"])

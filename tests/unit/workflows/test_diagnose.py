@@ -98,3 +98,7 @@ def test_units_and_values_of_observations(sample, tmp_path, caplog):
         observed.to_netcdf(tmp_path / "wrong.nc")
         with pytest.raises(ValueError, match=message):
             diagnose(tmp_path / "wrong.nc", "$AILAND_SAMPLE", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(FileExistsError, match="is not an earlier result"):
+        diagnose(tmp_path / "lost.nc", "$AILAND_SAMPLE", tmp_path / "out")
