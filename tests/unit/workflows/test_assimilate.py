@@ -126,6 +126,12 @@ def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, observations, 
     assert [p.name for p in (tmp_path / "b").iterdir() if not p.name.startswith(".")] == ["out"]
 
 
+def test_first_year_of_the_sample_gives_no_alarm(tmp_path, without_report, caplog):
+    """Leaf area of high vegetation is 0 where none covers the point, which means nothing there."""
+    assimilate(**options(tmp_path, start="2020-06-02", end="2020-06-02"))
+    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == []
+
+
 def test_no_use_is_warned_of(tmp_path, truth, without_report, caplog):
     """If observations are given and none is used, a warning counts the reasons; not of those compared only."""
     lat, lon = places(truth)[3]
