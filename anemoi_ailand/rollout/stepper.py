@@ -727,7 +727,7 @@ class LandStepper:
         if not checks.on:
             return None
         places = state.latitudes, state.longitudes
-        names = [n for n in ("z", "t", "q") if n in self.inputs]
+        names = [n for n in ("z", "t", "q", "cvl", "cvh") if n in self.inputs]
         checks.resume({n: state.columns[:, self.inputs.index(n)].numpy(force=True) for n in names})
         return lambda found: checks.forcing(found, dates, places)
 

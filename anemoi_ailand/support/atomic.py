@@ -113,6 +113,23 @@ def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
             yield partial
 
 
+def check_earlier(path: str | Path, proof: str) -> None:
+    """Refuse a folder that :func:`complete_folder` would not replace, for calls before long work.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` exists, is not empty, and has no file called ``proof``.
+    """
+    path = Path(path).expanduser()
+    replaceable = path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
+    if path.exists() and not replaceable:
+        raise FileExistsError(
+            f"The output '{path}' exists and is not an earlier result: it has no '{proof}'. "
+            "Give another output, or remove it yourself."
+        )
+
+
 def _tidy(path: Path) -> None:
     """Remove what a killed process left; bring back the earlier result if it was killed while this was exchanged."""
     for old in path.parent.glob(f".{path.name}.old-*"):
@@ -126,12 +143,7 @@ def _tidy(path: Path) -> None:
 
 @contextmanager
 def _complete_folder(path: Path, proof: str) -> Iterator[Path]:
-    replaceable = path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
-    if path.exists() and not replaceable:
-        raise FileExistsError(
-            f"The output '{path}' exists and is not an earlier result: it has no '{proof}'. "
-            "Give another output, or remove it yourself."
-        )
+    check_earlier(path, proof)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.partial-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)

@@ -37,12 +37,13 @@ from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.state_file import read_restart, warn_of_other_execution, write_restart
 from anemoi_ailand.rollout.step.trust import trusting
 from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.support.atomic import check_earlier
 from anemoi_ailand.support.configuration import checked, read_configuration
 from anemoi_ailand.support.dates import bounds_of, to_datetime
 from anemoi_ailand.support.disk_errors import check_folder, full_disk
 from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.sphere import same_points
-from anemoi_ailand.workflows.assimilation_files import CycleFiles, write_result
+from anemoi_ailand.workflows.assimilation_files import PROOF, CycleFiles, write_result
 
 LOG = logging.getLogger(__name__)
 
@@ -116,13 +117,14 @@ class Assimilation:
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        An input is missing or does not fit.
+    FileNotFoundError, FileExistsError, ValueError
+        An input is missing or does not fit, or the output exists and is not an earlier result.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         check_folder(settings.output.parent)
+        check_earlier(settings.output, PROOF)
         data = open_data(settings.data[0] if len(settings.data) == 1 else settings.data)
         self.source = source_of(data)
         self.starts, self.end = self._windows()

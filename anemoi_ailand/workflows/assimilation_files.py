@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ from anemoi_ailand.workflows import record_header
 from anemoi_ailand.workflows.assimilation_statistics import Windows, statistics
 
 #: Version of the layout of ``assimilation.json``.
+LOG = logging.getLogger(__name__)
+
 SCHEMA = "anemoi-ailand/assimilation/1"
 
 #: File by which a result is known.
@@ -93,6 +96,7 @@ def write_result(
         _write_analysis(folder / "analysis.nc", files, places, about)
         increments = _write_increments(folder / "increments.nc", files, places, about)
         feedback = _feedback(files, settings, placed)
+        _warn_of_no_use(feedback, settings)
         write_feedback(folder / settings.feedback, feedback, about)
         _write_states(folder, land, state, members)
         windows = _windows(files)
@@ -103,6 +107,17 @@ def write_result(
         }  # fmt: skip
         (folder / PROOF).write_text(json_text(content))
         write_assimilation_report(folder, content, found.tables, found.maps)
+
+
+def _warn_of_no_use(feedback: pd.DataFrame, settings: Settings) -> None:
+    """Warn if no observation was used of those that are not compared only."""
+    active = feedback["reason"][~feedback["variable"].isin(settings.passive)]
+    if len(active) and not (active == Status.USED.words).any():
+        reasons = ", ".join(f"{n} {reason}" for reason, n in active.value_counts().items())
+        LOG.warning(
+            "None of the %d observations was used: %s. The result is the open loop. The report explains each reason; "
+            "check values, `within_km` and `first_guess_limit`.", len(active), reasons,
+        )  # fmt: skip
 
 
 def _write_states(folder: Path, land: LandStepper, state: LandState, members: int) -> None:

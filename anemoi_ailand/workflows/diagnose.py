@@ -22,6 +22,8 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.land_data import LandData, open_data
+from anemoi_ailand.data.observations.impossible import without_impossible
+from anemoi_ailand.data.observations.rows import in_units
 from anemoi_ailand.evaluation.diagnosis.candidates import CANDIDATES, Candidate
 from anemoi_ailand.evaluation.diagnosis.diagnosis_text import diagnosis_text, strata_table
 from anemoi_ailand.evaluation.diagnosis.evidence import (
@@ -40,7 +42,7 @@ from anemoi_ailand.physics.budgets import water_residual, water_storage
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.stepper import LandStepper, load
-from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.atomic import check_earlier, complete_folder
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points
@@ -88,7 +90,8 @@ def diagnose(
     ----------
     observations : str or Path
         NetCDF or zarr with ``slhf``, ``sshf``, ``2t``, ``2d``, ``swvl1`` ...: any of them, dimensions (time, point) at
-        dates of the dataset, coordinates ``latitude`` and ``longitude``, NaN where nothing was measured.
+        dates of the dataset, coordinates ``latitude`` and ``longitude``, NaN where nothing was measured; in the units
+        that it states, by default those of the table.
     dataset : str or Path
         Forcing, constant fields and output of the physical model at the same points: the state at the start of the
         observations, and the output in ``error_years``. Its output at the time of the observations is not read.
@@ -112,8 +115,11 @@ def diagnose(
 
     Raises
     ------
+    FileExistsError
+        ``output`` exists and is not an earlier result.
     ValueError
-        No variable, place or date of the observations fits; fewer than two years for the error; an unknown candidate.
+        No variable, place, unit or date of the observations fits; more than a tenth of the values of one are not
+        possible; fewer than two years for the error; an unknown candidate.
 
     Examples
     --------
@@ -122,6 +128,7 @@ def diagnose(
     """
     chosen = list(CANDIDATES if candidates is None else candidates)
     check_known(chosen, CANDIDATES, "candidates")
+    check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
     emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
     case = Case(emulation, seen)
@@ -401,7 +408,10 @@ def known_error(errors: Mapping[tuple[int, int], np.ndarray]) -> tuple[np.ndarra
 
 
 def read_observations(path: str | Path) -> xr.Dataset:
-    """Read observations (time, point) into memory, under the names of the table; other variables are left out."""
+    """Read observations (time, point) into memory, under the names and in the units of the table.
+
+    Other variables, and a few values that are not possible, are left out; many of those are an error.
+    """
     path = Path(path).expanduser()
     if not path.exists():
         raise not_found(path, "file of observations")
@@ -416,7 +426,11 @@ def read_observations(path: str | Path) -> xr.Dataset:
     names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
         raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
-    return found[list(names)].rename_vars(names).transpose("time", "point").load()
+    found = found[list(names)].rename_vars(names).transpose("time", "point").load()
+    for name, field in found.data_vars.items():
+        values = in_units(field.values, field.attrs.get("units"), str(name), str(path))
+        found[name] = field.dims, without_impossible(values, str(name), f"'{path}'")
+    return found
 
 
 def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:

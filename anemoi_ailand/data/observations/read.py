@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.observations.archives import read_bufr, read_ioda, read_odb
+from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.observations.rows import ObservationRows, in_units, make_rows, observed_name
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
@@ -38,14 +39,15 @@ def read_observations(paths: Sequence[str | Path]) -> ObservationRows:
     or (row,) under the names of the variables, with ``NAME_error`` if known, in units that they state; or it is IODA,
     with groups ``ObsValue``, ``ObsError`` and ``MetaData``. ``*.odb`` is ODB-2 and ``*.bufr`` are SYNOP reports.
 
-    Rows without a value are left out.
+    Rows without a value are left out, and with a warning those with a value that is not possible.
 
     Raises
     ------
     FileNotFoundError
         No file fits.
     ValueError
-        A file has no observations in a known form, or places or times that are none.
+        A file has no observations in a known form, or places or times that are none; or more than a tenth of the values
+        of a variable, in all files, are not possible.
     """
     parts = []
     for path in [found for pattern in paths for found in _files(pattern)]:
@@ -61,7 +63,18 @@ def read_observations(paths: Sequence[str | Path]) -> ObservationRows:
             raise ValueError(f"The observations '{path}' have errors of zero or less. Give standard deviations.")
         LOG.info("%d observations in %s: %s", len(rows), path, ", ".join(np.unique(rows.names)))
         parts.append(rows)
-    return ObservationRows.joined(parts)
+    return _possible(ObservationRows.joined(parts))
+
+
+def _possible(rows: ObservationRows) -> ObservationRows:
+    """Return the rows whose values are possible."""
+    values = rows.values.copy()
+    for name in np.unique(rows.names):
+        own = rows.names == name
+        files = np.unique(rows.sources[own])
+        where = f"'{files[0]}'" + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
+        values[own] = without_impossible(values[own], str(name), where)
+    return rows.take(np.isfinite(values))
 
 
 def _files(pattern: str | Path) -> list[Path]:

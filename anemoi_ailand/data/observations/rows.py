@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from anemoi_ailand.support.units import conversion, convert, table_units
-from anemoi_ailand.variables import match_name, names
+from anemoi_ailand.support.units import CONVERSIONS, Conversion, conversion, convert, table_units
+from anemoi_ailand.variables import Range, match_name, names, variable
 
 #: Snow depth [m], observed although the table of variables has mass and density only.
 SNOW_DEPTH = "sde"
@@ -19,6 +19,9 @@ SNOW_DEPTH = "sde"
 #: Units of observations that are not in the table.
 _FURTHER = {SNOW_DEPTH: "m"}
 _LENGTHS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+
+#: Range of snow depth that is possible [m]; the largest on record is 11.8 m, on Mount Ibuki in 1927.
+_POSSIBLE: dict[str, Range] = {SNOW_DEPTH: (0.0, 15.0)}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,18 @@ def observed_name(name: str) -> str:
 def observed_units(name: str) -> str:
     """Return the unit of an observed variable."""
     return _FURTHER.get(name) or table_units(name)
+
+
+def possible_range(name: str) -> Range:
+    """Return the range outside which an observation is not possible."""
+    return _POSSIBLE[name] if name in _POSSIBLE else variable(name).possible
+
+
+def other_units(name: str) -> dict[str, Conversion]:
+    """Return the units that are mistaken for that of an observed variable, with their conversions to it."""
+    if name in _FURTHER:
+        return {unit: (factor, 0.0) for unit, factor in _LENGTHS.items() if factor != 1.0}
+    return CONVERSIONS.get(table_units(name), {})
 
 
 def in_units(values: np.ndarray, units: str | None, name: str, where: str, *, error: bool = False) -> np.ndarray:

@@ -125,6 +125,7 @@ class Checker:
         self._found: dict[tuple[str, bool], Finding] = {}
         self._static: dict[str, np.ndarray] = {}
         self._before: dict[str, np.ndarray] = {}
+        self._covers: dict[str, np.ndarray] = {}
         self._largest, self._days = LargestInsolation(), Days(self._apply, self._merge, self._compare_wind)
         self._first = True
         self._where: Places | None = None
@@ -166,6 +167,7 @@ class Checker:
         for rules, moving in ((STATIC, None), (STATE, date)):
             self._relations(rules, known, [moving], where)
         self._static = {n: known[n] for n in ("z",) if n in known}
+        self._covers = _covers_of(known)
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
         known_places = self._where
         if known_places is None or not all(map(np.array_equal, known_places, where)):
@@ -180,6 +182,7 @@ class Checker:
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:
         """Take static fields and instants (point,) at the start of the next step, without checking them again."""
         self._static = {n: fields[n] for n in ("z",) if n in fields}
+        self._covers |= _covers_of(fields)
         self._before = {n: fields[n] for n in ("t", "q") if n in fields}
 
     def forcing(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
@@ -200,8 +203,9 @@ class Checker:
                 known[f"{name}{AT_START}"] = np.concatenate([np.broadcast_to(before, (1, *fields[name].shape[1:])),
                                                              fields[name][:-1]])  # fmt: skip
         novelty = self.novelty if self.novelty is not None and self.novelty.is_at(where) else None
+        covers = {n: v for n, v in self._covers.items() if v.size == where[0].size}
         for name, values in fields.items():
-            masked = None if novelty is None else partial(novelty.meaningful, name, fields)
+            masked = partial(where_it_matters, name, {**covers, **fields})
             self._range(name, values, dates, where, masked=masked)
         self._relations(FORCING, known, dates, where)
         if "avg_sdswrf" in known:
@@ -495,6 +499,11 @@ def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequ
             checker.forcing({n: v[k - 1 : k] for n, v in forcing.items()}, dates[k : k + 1], where)
     roles = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
     checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where, predicted=False)
+
+
+def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the covers of vegetation, without which leaf area has no meaning."""
+    return {n: fields[n] for n in ("cvl", "cvh") if n in fields}
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.observations.read import read_observations
 
 TIMES = np.array(["2022-06-01T06", "2022-06-01T12"], "datetime64[ns]")
@@ -153,3 +154,31 @@ def test_unreadable_files_are_refused(tmp_path):
         read_observations([tmp_path / "units.nc"])
     with pytest.raises(FileNotFoundError, match="no file of observations"):
         read_observations([tmp_path / "lost*.csv"])
+
+
+#: Variable, values that are refused, and what the message says.
+REFUSED = {
+    "celsius": ("2t", [22.0, 15.0, -3.0], "3 of 3 .* the worst is -3 K, possible is 182 to 348 K.* look like degC"),
+    "percent": ("swvl1", [25.0, 31.0], r"look like %: state `units`"),
+    "fill value": ("2t", [290.0, -9999.0, -9999.0], "66.7%.* All of these are -9999, as a fill value"),
+    "depth in cm": ("sde", [35.0, 4.0], "1 of 2 .* possible is 0 to 15 m.* look like cm"),
+    "infinite": ("2d", [np.inf], "1 of 1"),
+    "neither": ("slhf", [9e4, -7e5], "the worst is -700000 W m-2.* Check the values"),
+}
+
+
+def test_impossible_values_are_refused_or_left_out(tmp_path, caplog):
+    """More than a tenth of a variable is an error with the likely cause; fewer are left out with a warning."""
+    for label, (name, values, message) in REFUSED.items():
+        with pytest.raises(ValueError, match=message):
+            without_impossible(np.array(values), name, "a.nc")
+            pytest.fail(label)
+    head = "time,latitude,longitude,variable,value\n"
+    good = "".join(f"2022-06-01T06,50,{k},2t,290\n2022-06-01T06,50,{k},sde,0.3\n" for k in range(10))
+    (tmp_path / "a.csv").write_text(head + good + "2022-06-01T06,50,8,2t,-9999\n")
+    rows = read_observations([tmp_path / "a.csv"])
+    assert len(rows) == 20 and rows.values.min() == 0.3
+    assert "1 of 11 observations of '2t' (9.1%)" in caplog.text and "the worst is -9999 K" in caplog.text
+    (tmp_path / "b.csv").write_text(head + "2022-06-01T06,50,8,2t,17\n")
+    with pytest.raises(ValueError, match=r"2 of 12 .* and 1 more files"):
+        read_observations([tmp_path / "*.csv"])

@@ -126,6 +126,24 @@ def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, observations, 
     assert [p.name for p in (tmp_path / "b").iterdir() if not p.name.startswith(".")] == ["out"]
 
 
+def test_first_year_of_the_sample_gives_no_alarm(tmp_path, without_report, caplog):
+    """Leaf area of high vegetation is 0 where none covers the point, which means nothing there."""
+    assimilate(**options(tmp_path, start="2020-06-02", end="2020-06-02"))
+    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == []
+
+
+def test_no_use_is_warned_of(tmp_path, truth, without_report, caplog):
+    """If observations are given and none is used, a warning counts the reasons; not of those compared only."""
+    lat, lon = places(truth)[3]
+    rows = [(f"2022-06-01T{k:02d}", lat, lon, "2t", 340.0) for k in (6, 7, 12)]
+    pd.DataFrame(rows, columns=["time", "latitude", "longitude", "variable", "value"]).to_csv(tmp_path / "hot.csv")
+    for passive in ([], ["2t"]):
+        caplog.clear()
+        assimilate(**options(tmp_path, observations=tmp_path / "hot.csv", end=DAYS[0], passive=passive))
+        warned = "None of the 3 observations was used: 2 first guess, 1 time." in caplog.text
+        assert warned is not bool(passive), caplog.text
+
+
 def test_points_are_analysed_in_blocks(tmp_path, observations, monkeypatch):
     """The increments of a window do not depend on the number of points at once, but for rounding."""
     made = Assimilation(settings_of(None, options(tmp_path, observations=observations, end=DAYS[0])))
@@ -247,6 +265,10 @@ def test_what_does_not_fit_is_refused(tmp_path, observations):
             Assimilation(settings_of(None, options(tmp_path, **{"observations": observations, **given})))
             pytest.fail(label)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(FileExistsError, match="is not an earlier result"):
+        Assimilation(settings_of(None, options(tmp_path, observations=observations)))
 
 
 def test_command_exits_with_the_code_of_the_outcome(tmp_path, observations, capsys, monkeypatch):

@@ -80,3 +80,25 @@ def test_observations_that_do_not_fit(sample, tmp_path):
         wrong.to_netcdf(tmp_path / "wrong.nc")
         with pytest.raises(ValueError, match=message):
             Emulation(data, read_observations(tmp_path / "wrong.nc"))
+
+
+def test_units_and_values_of_observations(sample, tmp_path, caplog):
+    """Units are converted or refused; a single fill value is left out, and many are refused before any run."""
+    observed = sample[1].isel(time=slice(4)).copy(deep=True)
+    observed["2t"][:], observed["swvl1"][:] = 22.0, 0.2
+    observed["swvl1"][0, 0] = -9999.0
+    observed["2t"].attrs["units"] = "degC"
+    observed.to_netcdf(tmp_path / "celsius.nc")
+    found = read_observations(tmp_path / "celsius.nc")
+    np.testing.assert_allclose(found["2t"], 295.15)
+    assert np.isnan(found["swvl1"][0, 0]) and np.isfinite(found["swvl1"].values).sum() == found["swvl1"].size - 1
+    assert "the worst is -9999 m3 m-3" in caplog.text
+    for units, message in (("K", "temperatures look like degC"), ("W m-2", "has units 'W m-2'")):
+        observed["2t"].attrs["units"] = units
+        observed.to_netcdf(tmp_path / "wrong.nc")
+        with pytest.raises(ValueError, match=message):
+            diagnose(tmp_path / "wrong.nc", "$AILAND_SAMPLE", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(FileExistsError, match="is not an earlier result"):
+        diagnose(tmp_path / "lost.nc", "$AILAND_SAMPLE", tmp_path / "out")
