@@ -273,6 +273,7 @@ FILES = (
     Fault(
         "SIGKILL during `anemoi-datasets create`", "error", "is not complete: `anemoi-datasets create` was interrupted"
     ),
+    Fault("a damaged chunk of a dataset", "error", "small.zarr' cannot be read at 2020-.* a chunk of .* is damaged"),
     Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
     Fault("a checkpoint that may not be read", "error", "may not be read by this user. Ask its owner"),
     Fault(
