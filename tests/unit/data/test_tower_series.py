@@ -206,10 +206,16 @@ def test_unit_of_precipitation(tmp_path, caplog):
     """Sums of a year and the largest record tell metres, centimetres and inches; short files are not judged."""
     records = read_tower(write_tower(tmp_path / "t.csv"), latitude=LATITUDE, longitude=LONGITUDE, utc_offset=UTC_OFFSET)
     cases = (
-        (100, 1.0, ""), (100, 1.0e-3, "is 0.76 mm a year, .* 0.015 mm: .*would fit as m."),
-        (100, 0.0, "is 0 mm a year"), (100, 20.0, "is 15,121 mm a year"), (100, 0.03, "record 0.45 mm: .*fit as inch or cm"),
-        (59, 1.0e-3, ""), (310, 0.1, "record 1.5 mm: .*fit as .*cm"), (310, 1.0 / 25.4, "record 0.59 mm: .*inch"), (310, 1.0, ""),
-    )  # fmt: skip
+        (100, 1.0, ""),
+        (100, 1.0e-3, "is 0.76 mm a year, .* 0.015 mm: .*would fit as m."),
+        (100, 0.0, "is 0 mm a year"),
+        (100, 20.0, "is 15,121 mm a year"),
+        (100, 0.03, "record 0.45 mm: .*fit as inch or cm"),
+        (59, 1.0e-3, ""),
+        (310, 0.1, "record 1.5 mm: .*fit as .*cm"),
+        (310, 1.0 / 25.4, "record 0.59 mm: .*inch"),
+        (310, 1.0, ""),
+    )
     for days, factor, said in cases:
         rain = np.where(np.arange(days * DAY) % 100 == 0, 4.0, 0.0)
         rain[50] = 15.0
