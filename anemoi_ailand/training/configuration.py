@@ -80,7 +80,7 @@ def check_configuration(config: DictConfig) -> None:
     """
     raw: Any = OmegaConf.to_container(config, resolve=False)
     values = wrong_values(partial(_resolved, config))
-    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_periods(config), *values]
+    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_dates(config), *wrong_periods(config), *values]
     if found:
         lines = "\n".join(f"  {text}" for text in found)
         number = f"{len(found)} mistake{'s' if len(found) > 1 else ''}"
@@ -286,6 +286,36 @@ def _resolved(config: DictConfig, path: str) -> Any:
 Period = tuple[Any, np.datetime64, np.datetime64]
 
 
+def wrong_dates(config: DictConfig) -> list[str]:
+    """Describe what cannot be a date where a period of the data starts or ends."""
+    found: dict[str, Any] = {}
+    for part in ("training", "validation", "test"):
+        for name in _resolved(config, f"dataloader.{part}.datasets") or {}:
+            where = f"dataloader.{part}.datasets.{name}"
+            found |= {key: _resolved(config, key) for key in (f"{where}.start", f"{where}.end")}
+    for i, entry in enumerate(_resolved(config, "land.others") or []):
+        if isinstance(entry, Mapping):
+            found |= {f"land.others.{i}.{key}": entry.get(key) for key in ("start", "end")}
+    return [
+        f"'{key}' is {str(value)!r}, which is no date. Give a year, a month or a day that exists, such as 2020, "
+        "2020-01 or 2020-01-31"
+        for key, value in found.items()
+        if not _is_date(value)
+    ]
+
+
+#: What Anemoi takes in addition to dates: a share of the dataset, or an hour of its first day.
+_NOT_DATES = re.compile(r"\d+(\.\d*)?%|\d\d:00")
+
+
+def _is_date(value: Any) -> bool:
+    text = re.sub(r"-(\d)(?!\d)", r"-0\1", str(value).strip())
+    try:
+        return value is None or bool(_NOT_DATES.fullmatch(text)) or date_of(text, end=False) is not None
+    except ValueError:
+        return False
+
+
 def wrong_periods(config: DictConfig) -> list[str]:
     """Describe periods that end before they begin, and dates that the validation has in common with the training.
 
@@ -296,6 +326,11 @@ def wrong_periods(config: DictConfig) -> list[str]:
         f"The period of the {part} ends on {str(period[2])[:10]}, before it begins on {str(period[1])[:10]}. Correct "
         f"`dataloader.{part}.datasets.*.start` and `.end`"
         for part, period in parts.items()
+        if period is not None and period[1] > period[2]
+    ]
+    found += [
+        f"The period of 'land.others.{i}' ends on {str(period[2])[:10]}, before it begins on {str(period[1])[:10]}"
+        for i, period in enumerate(_periods_of_others(config))
         if period is not None and period[1] > period[2]
     ]
     validation = parts["validation"]

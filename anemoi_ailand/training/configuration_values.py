@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 from anemoi.utils.dates import as_timedelta
 
-from anemoi_ailand.constants import Plausibility
+from anemoi_ailand.constants import STEP_HOURS, Plausibility
 from anemoi_ailand.support.options import suggestion
 
 #: Reads a key of the configuration; None if it is missing, null, or cannot be resolved.
@@ -43,11 +45,13 @@ class Number:
 
 
 _COUNT, _NUMBER, _SIZE = Number(1, whole=True), Number(0, whole=True), Number(0.0)
+#: Noise in standard deviations of the training data.
+_NOISE = Number(0.0, high=10.0)
 _PARTS = ("training", "validation", "test")
 
 #: Numbers by key.
 NUMBERS: dict[str, Number] = {
-    "land.points": _COUNT, "land.static_noise": _SIZE, "land.state_noise": _SIZE, "land.resident_gb": _SIZE,
+    "land.points": _COUNT, "land.static_noise": _NOISE, "land.state_noise": _NOISE, "land.resident_gb": _SIZE,
     "land.pool.memory_gb": Number(0.0, above=True), "land.pool.points": _COUNT, "land.detach_every": _COUNT,
     "land.checkpoint_every": _COUNT, "land.jacobian.weight": _SIZE, "land.jacobian.every": _COUNT,
     "land.jacobian.pairs": _COUNT,
@@ -78,6 +82,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "training.gradient_clip.algorithm": ("norm", "value"),
     "system.hardware.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }  # fmt: skip
+
+#: Keys of an entry of ``land.others``; those of :class:`anemoi_ailand.training.datasets.OtherDataset`, slow to import.
+_OTHER = ("dataset", "start", "end", "share")
 
 
 def wrong_values(read: Read) -> Iterator[str]:
@@ -112,6 +119,13 @@ def _wrong_relations(read: Read) -> Iterator[str]:
     limit = read("land.time_limit")
     if limit is not None and not _is_duration(limit):
         yield f"'land.time_limit' is {limit!r}. Give a duration, such as 11h"
+    for key in ("data.frequency", "task.timestep"):
+        step = read(key)
+        if step is not None and not (_is_duration(step) and as_timedelta(step) == timedelta(hours=STEP_HOURS)):
+            yield f"'{key}' is {step!r}, but the land makes steps of {STEP_HOURS} h. Give {STEP_HOURS}h"
+    differences = read("land.jacobian.path")
+    if differences is not None and not Path(str(differences)).expanduser().is_file():
+        yield f"'land.jacobian.path' is '{differences}', where there is no file. Correct the path, or give null"
     for key, weights in (read("training.scalers.datasets") or {}).items():
         for name, scaler in (weights or {}).items():
             given = scaler.get("weights") if isinstance(scaler, Mapping) else None
@@ -119,6 +133,9 @@ def _wrong_relations(read: Read) -> Iterator[str]:
                 if weight is not None and not _SIZE.takes(weight):
                     yield f"'training.scalers.datasets.{key}.{name}.weights.{variable}' is {weight!r}. {_SIZE}"
     for i, other in enumerate(read("land.others") or []):
+        unknown = set(other) - set(_OTHER) if isinstance(other, Mapping) else ()
+        for key in sorted(map(str, unknown)):
+            yield f"'land.others.{i}.{key}' is not an option. {suggestion(key, _OTHER)}"
         share = other.get("share") if isinstance(other, Mapping) else None
         if share is not None and not Number(0.0, above=True, high=1.0).takes(share):
             yield f"'land.others.{i}.share' is {share!r}. Give a part of the samples, between 0 and 1"

@@ -110,6 +110,17 @@ VALUES = tuple(
         ("land.plausibility=maybe", "plausibility' is 'maybe'. Available"),
         ("land.points=0", "points' is 0. Give a whole number of at least 1"),
         ("land.state_noise=-0.1", "state_noise' is -0.1. Give a number of at least 0"),
+        ("land.state_noise=11", "state_noise' is 11. Give a number of at least 0 and at most 10"),
+        ("land.static_noise=1.0e3", "static_noise' is 1000.0. Give a number of at least 0 and at most 10"),
+        ("data.frequency=7h", "frequency' is '7h', but the land makes steps of 6 h"),
+        ("task.timestep=3h", "timestep' is '3h', but the land makes steps of 6 h"),
+        (f"{_TRAINING}.start=yesterday", "training.datasets.data.start' is 'yesterday', which is no date"),
+        (f"{_VALIDATION}.end=2021-13-01", "validation.datasets.data.end' is '2021-13-01', which is no date"),
+        (f"{_TRAINING}.end=2020-06-31", "training.datasets.data.end' is '2020-06-31', which is no date"),
+        ("land.jacobian.path=nowhere.nc", "'nowhere.nc', where there is no file"),
+        ("land.others=[{dataset: d.zarr, strat: 2019}]", r"others.0.strat' is not an option. Nearest: \['start'\]"),
+        ("land.others=[{dataset: o.zarr, start: 2019, end: 2018}]", "'land.others.0' ends on 2018-12-31, before it"),
+        ("land.others=[{dataset: o.zarr, start: soon}]", "'land.others.0.start' is 'soon', which is no date"),
         ("land.time_limit=soon", "time_limit' is 'soon'. Give a duration"),
         ("task.rollout={start: 4, epoch_increment: 1, maximum: 2, steps: null}", "maximum' is 2, less than"),
         ("task.rollout.steps=[1,0,2]", r"steps' is \[1, 0, 2\]. Give the steps of each epoch"),
@@ -273,6 +284,7 @@ FILES = (
     Fault(
         "SIGKILL during `anemoi-datasets create`", "error", "is not complete: `anemoi-datasets create` was interrupted"
     ),
+    Fault("a damaged chunk of a dataset", "error", "small.zarr' cannot be read at 2020-.* a chunk of .* is damaged"),
     Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
     Fault("a checkpoint that may not be read", "error", "may not be read by this user. Ask its owner"),
     Fault(

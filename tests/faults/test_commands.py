@@ -4,6 +4,7 @@
 """Commands with one wrong argument or option each: an exit code and a sentence, no traceback, and nothing left."""
 
 import re
+import shutil
 import sys
 import threading
 
@@ -97,3 +98,16 @@ def test_other_commands(dataset, tmp_path, monkeypatch, capsys):
             wrong[fault.name] = code, said[-500:]
     assert not wrong
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.yaml", "late.yaml", "nowhere.yaml"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["check", "reforecast"])
+def test_a_damaged_chunk(dataset, tmp_path, monkeypatch, capsys, command):
+    """A copy that broke off ends in one sentence with the dates."""
+    monkeypatch.chdir(tmp_path)
+    chunks = shutil.copytree(dataset, tmp_path / "small.zarr") / "data"
+    for chunk in [path for path in chunks.iterdir() if re.fullmatch(r"[1-9]\d*\.0\.0\.0", path.name)]:
+        chunk.write_bytes(chunk.read_bytes()[:3000])  # all but the first, which is read when the dataset is opened
+    more = ["--dataset", "small.zarr", "--starts", "2020-04-01"] if command == "reforecast" else ["small.zarr"]
+    code, said = ended([command, *more], capsys, monkeypatch)
+    assert code == 1 and re.search(words("a damaged chunk of a dataset"), said) and "Traceback" not in said

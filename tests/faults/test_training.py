@@ -12,6 +12,8 @@ from omegaconf.errors import InterpolationResolutionError
 
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.training.configuration import date_of
+from anemoi_ailand.training.configuration_values import _OTHER
+from anemoi_ailand.training.datasets import OtherDataset
 from anemoi_ailand.training.point_blocks import check_points
 from benchmarks.contest.settings import CONFIGS as CONTEST
 from tests.faults.faults import TRAINING, VALUES, words
@@ -69,16 +71,20 @@ def test_all_mistakes_in_one_message():
     assert re.search("(?s)'land.point'.*'skd'.*has dates of the training", message)
 
 
-def test_shipped_configurations_pass():
+def test_shipped_configurations_pass(tmp_path):
     """Those of the package and of the contest, with the options of the documentation."""
     assert {path.stem: message for path in SHIPPED if (message := said(path.stem))} == {}
+    differences = tmp_path / "differences.nc"
+    differences.touch()
     documented = (
-        "land.others=[{dataset:towers.zarr,start:2019,end:2019,share:0.2}]", "land.jacobian.path=differences.nc",
+        "land.others=[{dataset:towers.zarr,start:2019,end:2019,share:0.2}]", f"land.jacobian.path={differences}",
         "land.time_limit=11h", "land.prognostic.vegetation=[lai_lv,lai_hv]", "land.forcing.vegetation=[]",
         "model.model.network=my_networks.Linear", "model.model.width=null", "training.run_id=abc",
         "diagnostics.log.mlflow.enabled=true", "diagnostics.log.mlflow.offline=true", "training.load_weights_only=true",
     )  # fmt: skip
     assert said("ailand", *documented) == ""
+    shares = ("dataloader.test.datasets.data.start=90%", "dataloader.training.datasets.data.start=2018-1-1")
+    assert said("ailand", *shares) == ""
 
 
 def test_a_configuration_of_a_user(tmp_path):
@@ -105,3 +111,8 @@ def test_periods():
     assert str(date_of("2020-02-01 06:00", end=True)) == "2020-02-01T06:00:00"
     with pytest.raises(ValueError):
         date_of("10%", end=False)
+
+
+def test_keys_of_other_datasets():
+    """Those that the check takes are those of an entry."""
+    assert set(_OTHER) == set(OtherDataset.model_fields)

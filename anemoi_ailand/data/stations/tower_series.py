@@ -53,6 +53,17 @@ DAYS_AROUND, FEWEST_VALUES = 7, 3
 #: Largest part of a series that may be filled [1].
 LARGEST_FILLED = 0.3
 
+#: Plausible precipitation [mm a year], from deserts to the wettest places, and the days from which it is judged.
+YEARLY_RAIN, JUDGED_DAYS = (5.0, 1.2e4), 60.0
+
+#: Largest amount of a record [mm] below which rain is too weak, by the least days and the least number of wet records.
+#: The largest hour of a year is at least 6 mm at the towers and in all climates of the reference set.
+WEAK_RAIN = ((90.0, 20, 0.5), (300.0, 100, 2.0))
+
+#: Units that precipitation may have by mistake [mm], and what fits then: mm a year, and the largest record [mm].
+_UNITS_OF_RAIN = {"inch": 25.4, "cm": 10.0, "m": 1000.0}
+_FITTING_YEAR, _FITTING_RECORD = (60.0, 4.0e3), (3.0, 100.0)
+
 #: Largest difference of the clock of the sun from the clock of the file [h].
 CLOCK_TOLERANCE = 0.75
 
@@ -72,6 +83,7 @@ def clean(records: TowerRecords) -> tuple[dict[str, np.ndarray], dict[str, str]]
     """
     work = _Work(records)
     check_clock(records)
+    check_precipitation(records)
     temperature = work.filled("temperature", work.spikes(work.plausible("temperature")))
     pressure = _pressure(work)
     humidity, source = _humidity(work, temperature, pressure)
@@ -132,6 +144,28 @@ def check_clock(records: TowerRecords) -> float:
             records.path, night, records.longitude, records.utc_offset, _fitting(records, late),
         )  # fmt: skip
     return late
+
+
+def check_precipitation(records: TowerRecords) -> None:
+    """Warn of precipitation whose sum in a year, or largest record, points to another unit; short files pass."""
+    amounts = records.values["precipitation"] * (records.step / _SECONDS)
+    known = np.isfinite(amounts)
+    days = float(known.sum() * (records.step / np.timedelta64(1, "D")))
+    if days <= JUDGED_DAYS:
+        return
+    amounts = amounts[known]
+    year, largest, wet = 365.25 * float(amounts.sum()) / days, float(amounts.max()), int((amounts > 0.0).sum())
+    weak = any(days > least and wet > records_wet and largest < limit for least, records_wet, limit in WEAK_RAIN)
+    if YEARLY_RAIN[0] <= year <= YEARLY_RAIN[1] and not weak:
+        return
+    (low, high), (least, most) = _FITTING_YEAR, _FITTING_RECORD
+    fitting = [u for u, mm in _UNITS_OF_RAIN.items() if low <= mm * year <= high and least <= mm * largest <= most]
+    LOG.warning(
+        "Precipitation of '%s' is %s mm a year, and its largest record %s mm: hardly plausible. %sCheck the unit of "
+        "its column, convert it to mm if it is another, and check the gauge.",
+        records.path, *(f"{x:,.0f}" if x >= 10.0 else f"{x:.2g}" for x in (year, largest)),
+        f"Its values would fit as {' or '.join(fitting)}. " if fitting else "",
+    )  # fmt: skip
 
 
 def _fitting(records: TowerRecords, late: float) -> str:

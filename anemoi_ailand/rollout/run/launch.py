@@ -72,11 +72,16 @@ def _override(text: str) -> str | dict[str, Any]:
     below a word (``runner.land-forecaster.dry_run`` for ``runner: land-forecaster``; config/__init__.py,
     _merge_configs). This can go when it does neither.
     """
-    key, equals, _ = text.partition("=")
+    key, equals, value = text.partition("=")
     if not equals or not key or key.startswith("-"):
         raise ValueError(f"'{text}' is not of the form key=value.")
     if any(part.isdigit() or "[" in part for part in key.split(".")):
         return text
+    if ": " in value and value.lstrip()[:1] not in ("{", "[", '"', "'"):
+        raise ValueError(
+            f"The value of '{text}' holds a colon and a space, which YAML takes for a mapping. Put text in quotes, "
+            f"'{key}=\"{value}\"', and a mapping in braces."
+        )
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist([text]))  # type: ignore[return-value]
     except (yaml.YAMLError, OmegaConfBaseException) as error:

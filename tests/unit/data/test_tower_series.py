@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.tower_file import read_tower
-from anemoi_ailand.data.stations.tower_series import check_clock, clean
+from anemoi_ailand.data.stations.tower_series import check_clock, check_precipitation, clean
 from anemoi_ailand.physics.air import saturation_pressure, specific_humidity, standard_pressure
 from tests.support.files import ELEVATION, LATITUDE, LONGITUDE, UTC_OFFSET, write_tower
 
@@ -199,3 +200,25 @@ def test_clock_against_the_sun(tmp_path, caplog, offset, late):
     found = check_clock(records)
     assert abs((found - late + 12.0) % 24.0 - 12.0) < 0.1
     assert [("UTC-6 h would fit" in r.getMessage()) for r in caplog.records] == ([True] if late else [])
+
+
+def test_unit_of_precipitation(tmp_path, caplog):
+    """Sums of a year and the largest record tell metres, centimetres and inches; short files are not judged."""
+    records = read_tower(write_tower(tmp_path / "t.csv"), latitude=LATITUDE, longitude=LONGITUDE, utc_offset=UTC_OFFSET)
+    cases = (
+        (100, 1.0, ""),
+        (100, 1.0e-3, "is 0.76 mm a year, .* 0.015 mm: .*would fit as m."),
+        (100, 0.0, "is 0 mm a year"),
+        (100, 20.0, "is 15,121 mm a year"),
+        (100, 0.03, "record 0.45 mm: .*fit as inch or cm"),
+        (59, 1.0e-3, ""),
+        (310, 0.1, "record 1.5 mm: .*fit as .*cm"),
+        (310, 1.0 / 25.4, "record 0.59 mm: .*inch"),
+        (310, 1.0, ""),
+    )
+    for days, factor, said in cases:
+        rain = np.where(np.arange(days * DAY) % 100 == 0, 4.0, 0.0)
+        rain[50] = 15.0
+        caplog.clear()
+        check_precipitation(replace(records, values={"precipitation": factor * rain / 1800.0}))
+        assert bool(caplog.messages) == bool(said) and re.search(said, caplog.text), (days, factor, caplog.text)

@@ -86,6 +86,7 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
         (BASE, ["--lead_time=3d"], "'--lead_time=3d' is not of the form key=value"),
+        (BASE, ["output.land-netcdf.path=f: x.nc"], "holds a colon and a space"),
         (BASE, ["lead_time"], "'lead_time' is not of the form key=value"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
         (BASE, ["name=${nothing}"], "cannot be read: .*nothing"),
