@@ -17,7 +17,7 @@ from anemoi.training.utils.index_space import IndexSpace
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from anemoi_ailand.hosts.anemoi_training import TrainingHooks
+from anemoi_ailand.hosts.anemoi_training import TrainingHooks, accept_missing
 from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
@@ -90,6 +90,8 @@ class LandTraining(TrainingHooks, SingleTraining):
         super().__init__(config=config, **runtime)
         if start is not None:
             take_weights(self.model.model, start, path)
+        if (config.training.method.get("observed") or {}).get("dataset") is not None:
+            accept_missing(self.model)
         del detach_every, checkpoint_every, execution, jacobian, others, base, observed, start
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
