@@ -85,7 +85,8 @@ class FineTuning(Callback):
     Raises
     ------
     ValueError
-        An unknown preset, a network without a trunk, or several processes with ``heads-then-all``.
+        An unknown preset, a network without a trunk, a step that may be compiled, or several processes with
+        ``heads-then-all``.
     """
 
     def __init__(self, tune: str | None = None) -> None:
@@ -103,6 +104,11 @@ class FineTuning(Callback):
             raise ValueError(
                 f"`land.tune` is '{self.tune}', but the network {type(network).__name__} has no module `{BACKBONE}` to "
                 f"keep. Set `land.tune={ALL}`."
+            )
+        if pl_module.execution != "plain":
+            raise ValueError(
+                f"`land.tune` is '{self.tune}' and `land.execution` is '{pl_module.execution}', whose code has "
+                "gradients of all weights. Set `land.execution=plain`."
             )
         if self.tune == HEADS:
             self.freeze(pl_module, True)

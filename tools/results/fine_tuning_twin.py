@@ -59,7 +59,9 @@ def of_nature(nature: Path, year: int, ids: np.ndarray) -> dict[str, np.ndarray]
         return {n: file[n].transpose("time", "point").values[:, here] for n in NAMES}
 
 
-def copy_year(source: Path, target: Path, year: int, n_points: int, fields: Mapping[str, np.ndarray], held: int) -> None:
+def copy_year(
+    source: Path, target: Path, year: int, n_points: int, fields: Mapping[str, np.ndarray], held: int
+) -> None:
     """Copy a year of the first points of a dataset, with other ``fields``, the last ``held`` points marked."""
     data = open_dataset(str(source), start=year, end=year)
     index, dates = data.name_to_index, data.dates.astype("datetime64[s]")

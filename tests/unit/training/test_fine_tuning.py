@@ -112,9 +112,12 @@ def test_observations_that_cannot_be_used_are_refused():
     assert Targets(np.zeros((1, 1, 0)), [], []).columns == []
 
 
-def tuned(tune, epoch=0, epochs=6, world=1):
+def tuned(tune, epoch=0, epochs=6, world=1, execution="plain"):
     """Weights of the trunk and of the heads before and after one step of the optimiser in an epoch."""
-    module, trainer = training_module(), SimpleNamespace(world_size=world, max_epochs=epochs, current_epoch=epoch)
+    module, trainer = (
+        training_module(execution=execution),
+        SimpleNamespace(world_size=world, max_epochs=epochs, current_epoch=epoch),
+    )
     callback = FineTuning(tune)
     callback.setup(trainer, module, "fit")
     optimiser = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=1e-2)
@@ -139,11 +142,13 @@ def test_frozen_weights_stay_bitwise(tune, epoch, trunk_changes):
 
 
 def test_wrong_presets_are_refused():
-    """Unknown ones, networks without a trunk, heads first by several processes."""
+    """Unknown ones, networks without a trunk, a compiled step, heads first by several processes."""
     with pytest.raises(ValueError, match=r"`land.tune` is 'head'. Give one of heads, all"):
         FineTuning("head")
     with pytest.raises(ValueError, match="which is for one process"):
         tuned("heads-then-all", world=2)
+    with pytest.raises(ValueError, match="Set `land.execution=plain`"):
+        tuned("heads", execution="auto")
     module = SimpleNamespace(model=SimpleNamespace(model=SimpleNamespace(network=torch.nn.Linear(1, 1))))
     with pytest.raises(ValueError, match="the network Linear has no module `trunk`"):
         FineTuning("heads").setup(SimpleNamespace(world_size=1), module, "fit")
