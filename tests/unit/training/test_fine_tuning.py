@@ -12,7 +12,7 @@ import torch
 from anemoi_ailand.training.balanced_loss import BalancedLoss
 from anemoi_ailand.training.fine_tuning import FineTuning, start_from, take_weights
 from anemoi_ailand.training.increment_loss import IncrementLoss, PointScaler
-from anemoi_ailand.training.observations import Targets, open_observed, targets_of
+from anemoi_ailand.training.observations import open_observed, targets_of
 from tests.support.dataset import FakeDataset
 from tests.support.land import OPEN
 from tests.support.training import training_module
@@ -107,9 +107,8 @@ def test_observations_that_cannot_be_used_are_refused():
     with pytest.raises(ValueError, match="0 of 5 points are the same, of 4 observed ones"):
         targets_of(elsewhere, main, slice(0, 5), OPEN.prognostic, main.name_to_index)
     config = SimpleNamespace(training=SimpleNamespace(method={"observed": {"path": "x"}}))
-    with pytest.raises(ValueError, match="land.observed"):
+    with pytest.raises(ValueError, match=r"land\.observed"):
         open_observed(config)
-    assert Targets(np.zeros((1, 1, 0)), [], []).columns == []
 
 
 def tuned(tune, epoch=0, epochs=6, world=1, execution="plain"):
@@ -147,7 +146,7 @@ def test_wrong_presets_are_refused():
         FineTuning("head")
     with pytest.raises(ValueError, match="which is for one process"):
         tuned("heads-then-all", world=2)
-    with pytest.raises(ValueError, match="Set `land.execution=plain`"):
+    with pytest.raises(ValueError, match=r"Set `land\.execution=plain`"):
         tuned("heads", execution="auto")
     module = SimpleNamespace(model=SimpleNamespace(model=SimpleNamespace(network=torch.nn.Linear(1, 1))))
     with pytest.raises(ValueError, match="the network Linear has no module `trunk`"):
@@ -167,7 +166,7 @@ def test_a_base_gives_weights_and_statistics(monkeypatch):
         p.data.zero_()
     take_weights(other, model, "base.ckpt")
     assert all(torch.equal(a, b) for a, b in zip(other.parameters(), model.parameters(), strict=True))
-    with pytest.raises(ValueError, match="another shape than `model.model`"):
+    with pytest.raises(ValueError, match=r"another shape than `model\.model`"):
         take_weights(torch.nn.Linear(2, 2), model, "base.ckpt")
     runtime["data_indices"] = {"data": SimpleNamespace(name_to_index={"swvl1": 0})}
     with pytest.raises(ValueError, match=r"has other variables than the training"):
