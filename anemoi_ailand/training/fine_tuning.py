@@ -40,7 +40,7 @@ def start_from(path: str | Path, runtime: dict[str, Any]) -> Any:
     ValueError
         The checkpoint has other variables than the training, or in another order.
     """
-    base = load_model(path, "cpu")
+    base = load_model(Path(path), "cpu")
     for name, indices in runtime["data_indices"].items():
         theirs = base.data_indices[name].name_to_index if name in base.data_indices else {}
         if dict(theirs) != dict(indices.name_to_index):
