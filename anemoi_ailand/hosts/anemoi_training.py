@@ -95,6 +95,16 @@ def sample_without_overlap(reader: Any) -> None:
     reader.default_sampling = {"stride": None}
 
 
+def accept_missing(model: Any) -> None:
+    """Let the pre-processors of a model take missing values (NaN), which are targets here.
+
+    Undocumented attribute: ``Processors.first_run``, whose first call refuses them. It can go when the host has an
+    option for that.
+    """
+    for processors in model.pre_processors.values():
+        processors.first_run = False
+
+
 def record_task(metadata: dict[str, Any], name: str) -> None:
     """Record the name of the task in the metadata of a checkpoint.
 

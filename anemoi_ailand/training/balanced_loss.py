@@ -38,7 +38,7 @@ class BalancedLoss(IncrementLoss):
     floor : float
         Smallest :math:`E_v`, so that an exactly known variable does not dominate.
     ignore_nans : bool
-        As in anemoi-training.
+        Leave out missing targets, as :class:`IncrementLoss`; :math:`E_v` is the mean over batches with valid ones.
 
     Source: Kendall et al. (2018), doi:10.1109/CVPR.2018.00781, with the variances in closed form.
     """
@@ -62,18 +62,26 @@ class BalancedLoss(IncrementLoss):
         """Return the loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
         loss = super().calculate_difference(pred, target)
         if self.training:
-            self._measure(2.0 * loss.detach())
+            self._measure(2.0 * loss.detach(), ~target.isnan() if self.ignore_nans else None)
             return loss / self.running.clamp_min(self.floor)
         if not self.yardstick.numel() and self.running.numel():
             self.yardstick = self.running.clone()
         return loss / self.yardstick.clamp_min(self.floor) if self.yardstick.numel() else loss
 
-    def _measure(self, squares: Tensor) -> None:
-        new = _mean_over_processes(squares.nanmean(dim=tuple(range(squares.ndim - 1))))
+    def _measure(self, squares: Tensor, valid: Tensor | None = None) -> None:
+        dims = tuple(range(squares.ndim - 1))
+        new = squares.nanmean(dim=dims)
+        if valid is None:
+            new, seen = _mean_over_processes(new), new.new_ones(())
+        else:  # a variable without valid targets in a batch keeps its error
+            present = valid.any(dim=dims).to(new)
+            new, share = _mean_over_processes(torch.stack([new, present]))
+            new, seen = new / torch.where(share > 0.0, share, 1.0), (share > 0.0).to(new)
         if not self.running.numel():
             self.running = torch.zeros_like(new)
-        self.count = self.count + 1.0
-        self.running = self.running.lerp(new, torch.clamp_min(1.0 / self.count, self.rate))
+        self.count = self.count + seen
+        weight = torch.clamp_min(1.0 / self.count.clamp_min(1.0), self.rate)
+        self.running = self.running.lerp(new, weight * seen)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Load measured errors of any number of variables; a checkpoint of another loss has none."""

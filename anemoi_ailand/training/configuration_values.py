@@ -77,6 +77,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "land.execution": ("auto", "plain", "compiled"),
     "land.plausibility": (*get_args(Plausibility), "False"),  # `off` without quotes in YAML
     "land.shared_dates": ("True", "False"),
+    "land.tune": ("heads", "all", "heads-then-all"),
+    "land.validation_points": ("trained", "held-out"),
     "training.precision": ("32", "64", "16", "bf16", "32-true", "64-true", "16-true", "bf16-true", "16-mixed",
                            "bf16-mixed"),
     "training.gradient_clip.algorithm": ("norm", "value"),

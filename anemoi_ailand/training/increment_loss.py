@@ -36,7 +36,8 @@ class IncrementLoss(FunctionalLoss):
     delta : float, optional
         Size of the error at which Huber's function becomes linear, in standard deviations; null for squared error.
     ignore_nans : bool
-        As in anemoi-training.
+        Leave out missing targets (NaN): the loss of each variable is the mean over its valid ones, and zero without
+        any. anemoi-training's own losses count a missing target as an error of zero.
     """
 
     name: str = "increment"
@@ -53,11 +54,22 @@ class IncrementLoss(FunctionalLoss):
                 "Add it to `training.training_loss.datasets.data.scalers`."
             )
         _, scale = self.scaler.tensors[INCREMENT_SCALER]
-        error = (pred - target) * scale.to(pred)
+        if not self.ignore_nans:
+            return self._of_error((pred - target) * scale.to(pred))
+        valid = ~target.isnan()
+        error = torch.where(valid, pred - target.nan_to_num(), 0.0) * scale.to(pred)
+        number = valid.sum(dim=tuple(range(valid.ndim - 1))).clamp_min(1)
+        return self._of_error(error) * (valid[..., 0].numel() / number)  # its plain mean is that over valid ones
+
+    def _of_error(self, error: Tensor) -> Tensor:
         if self.delta is None:
             return 0.5 * error.square()
         size = error.abs()
         return torch.where(size < self.delta, 0.5 * size.square(), self.delta * (size - 0.5 * self.delta))
+
+    def mask_nans(self, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both as they are: :meth:`calculate_difference` leaves out missing targets."""
+        return pred, target
 
     def reduce(self, out: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Average over points, then reduce as upstream; ``out`` (batch, time, ensemble, point, variable)."""

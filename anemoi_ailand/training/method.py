@@ -17,11 +17,12 @@ from anemoi.training.utils.index_space import IndexSpace
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from anemoi_ailand.hosts.anemoi_training import TrainingHooks
+from anemoi_ailand.hosts.anemoi_training import TrainingHooks, accept_missing
 from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.datasets import include_others
+from anemoi_ailand.training.fine_tuning import start_from, take_weights
 from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.throughput import planned_rollouts
@@ -67,6 +68,10 @@ class LandTraining(TrainingHooks, SingleTraining):
     others : list of dict, optional
         Further datasets to draw samples from; see :func:`~anemoi_ailand.training.datasets.open_others`. Normalisation
         and loss then use the statistics of all.
+    base : str, optional
+        Checkpoint for inference that the training starts from, with its weights and its statistics.
+    observed : dict, optional
+        Observations as targets; see :func:`~anemoi_ailand.training.observations.open_observed`.
 
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
@@ -78,10 +83,16 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
                  execution: str | None = None, jacobian: Any = None, others: Any = None,
-                 **runtime: Any) -> None:  # fmt: skip
+                 base: str | None = None, observed: Any = None, **runtime: Any) -> None:  # fmt: skip
         include_others(runtime, config)
+        path = config.training.method.get("base")
+        start = start_from(path, runtime) if path else None
         super().__init__(config=config, **runtime)
-        del detach_every, checkpoint_every, execution, jacobian, others
+        if start is not None:
+            take_weights(self.model.model, start, path)
+        if (config.training.method.get("observed") or {}).get("dataset") is not None:
+            accept_missing(self.model)
+        del detach_every, checkpoint_every, execution, jacobian, others, base, observed, start
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
@@ -90,7 +101,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._term: JacobianTerm | None = None
         self._compiled: CompiledStep | None = None
         self._chosen = False
-        self._squares: dict[str, tuple[Tensor, int]] = {}
+        self._squares: dict[str, tuple[Tensor, Tensor]] = {}
         self._losses: tuple[Tensor | float, int] = (0.0, 0)
 
     def on_train_epoch_start(self) -> None:
@@ -242,14 +253,16 @@ class LandTraining(TrainingHooks, SingleTraining):
         return TrainingStepOutput(loss=loss / n_steps, metrics=metrics, predictions=predictions)
 
     def _add_squares(self, name: str, predicted: Tensor, target: Tensor) -> None:
-        """Add the squared error of every output variable in its unit, weighted by the samples of the batch."""
+        """Add the squared error of every output variable in its unit, and the share of valid targets, by sample."""
         indices: Any = self.data_indices[name]
         post = self.model.post_processors[name]
         truth = post(target, in_place=False)[..., indices.data.output.full.to(target.device)]
-        error = post(predicted, in_place=False) - truth
+        valid = ~truth.isnan()
+        error = torch.where(valid, post(predicted, in_place=False) - truth, 0.0)
         squares = error.square().mean(dim=(1, 2, 3)).double().sum(dim=0)
-        before, samples = self._squares.get(name, (torch.zeros_like(squares), 0))
-        self._squares[name] = before + squares, samples + len(target)
+        samples = valid.double().mean(dim=(1, 2, 3)).sum(dim=0)
+        before, earlier = self._squares.get(name, (torch.zeros_like(squares), torch.zeros_like(samples)))
+        self._squares[name] = before + squares, earlier + samples
 
     def on_validation_epoch_start(self) -> None:
         """Reset the errors of the last epoch."""
@@ -257,13 +270,14 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._squares = {}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the root mean squared error of every variable."""
+        """Log the root mean squared error of every variable that has targets."""
         super().on_validation_epoch_end()
         for name, (squares, samples) in self._squares.items():
             indices: Any = self.data_indices[name]
-            means = torch.as_tensor(self.all_gather(squares / samples)).reshape(-1, len(squares)).mean(dim=0)
+            both = torch.as_tensor(self.all_gather(torch.stack([squares, samples]))).reshape(-1, 2, len(squares))
+            total, number = both.sum(dim=0)
             names = indices.model.output.name_to_index
-            errors = {f"{RMSE}{n}": means[i].sqrt().float() for n, i in names.items()}
+            errors = {f"{RMSE}{n}": (total[i] / number[i]).sqrt().float() for n, i in names.items() if number[i] > 0.0}
             self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # already equal on all devices
 
 

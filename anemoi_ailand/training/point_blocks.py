@@ -22,6 +22,7 @@ from anemoi_ailand.support.configuration import checked
 from anemoi_ailand.support.memory import GIB
 from anemoi_ailand.training.callbacks import batches_of_epoch, n_batches
 from anemoi_ailand.training.datasets import OpenDataset, open_others, shares
+from anemoi_ailand.training.observations import Targets, open_observed, targets_of
 from anemoi_ailand.training.stores import KeptStore, PooledStore, Store, resident_fields
 from anemoi_ailand.training.throughput import COMPILED, expectation, planned_rollouts, step_rate
 from anemoi_ailand.training.window_pool import (
@@ -44,6 +45,9 @@ LOG = logging.getLogger(__name__)
 #: Rows of a batch, windows times points, if the points of a sample of a dataset larger than memory are not given: those
 #: with which the packaged networks were trained.
 ROWS = 2592
+
+#: Values of ``land.validation_points``.
+VALIDATION_POINTS = ("trained", "held-out")
 
 #: Size up to which validation samples of a dataset larger than memory are kept in any case [GiB].
 KEPT_GB = 1.0
@@ -89,6 +93,11 @@ class PointBlocks(Callback):
         Blocks of further datasets beyond it are read from disk.
     pool : dict, optional
         Pool of windows, as :class:`~anemoi_ailand.training.window_pool.PoolOptions`.
+    validation_points : {'trained', 'held-out'}
+        Points of the validation: those of the training, or those that are marked as held out.
+
+    Observations (``land.observed``) replace the targets of the main dataset: the first date of a sample, the initial
+    state, and all forcing are those of the dataset, predicted variables of later dates are observations or missing.
 
     Raises
     ------
@@ -105,7 +114,13 @@ class PointBlocks(Callback):
         state_noise: float = 0.0,
         resident_gb: float = 4.0,
         pool: Mapping[str, Any] | None = None,
+        validation_points: str = "trained",
     ) -> None:
+        if validation_points not in VALIDATION_POINTS:
+            raise ValueError(
+                f"`land.validation_points` is '{validation_points}'. Give one of {', '.join(VALIDATION_POINTS)}."
+            )
+        self.validation_points = validation_points
         if points is not None and points < 1:
             raise ValueError(f"`points` is {points}. Give at least 1, or null for all points.")
         if held_out not in ("exclude", "include"):
@@ -136,13 +151,13 @@ class PointBlocks(Callback):
                 "then keeps the processes of the loader with one seed, and every epoch would have the same blocks of "
                 "points and the same noise. Set `dataloader.persistent_workers: false`."
             )
-        others = open_others(pl_module.config)
+        others, observed = open_others(pl_module.config), open_observed(pl_module.config)
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             configs = {name: loader[label].datasets[name].dataset_config for name in dataset.data_readers}
             if label == "training":
-                wrap = partial(self._for_training, others, trainer, pl_module)
+                wrap = partial(self._for_training, others, observed, trainer, pl_module)
             else:
-                wrap = partial(self._for_validation, pl_module)
+                wrap = partial(self._for_validation, observed, pl_module)
             wrap_readers(dataset, partial(_once, wrap, configs))
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
         self._limit_batches(trainer, loader.batch_size.training)
@@ -162,7 +177,7 @@ class PointBlocks(Callback):
             trainer.limit_train_batches = 1.0
 
     def _for_training(
-        self, others: list[OpenDataset], trainer: Any, pl_module: Any, name: str, main: OpenDataset
+        self, others: list[OpenDataset], observed: Any, trainer: Any, pl_module: Any, name: str, main: OpenDataset
     ) -> BlockReader:
         """Wrap the reader of the main dataset, with the stores of all."""
         stores, memory = [], self.resident_gb
@@ -171,7 +186,8 @@ class PointBlocks(Callback):
             memory -= 0.0 if store.fields is None else store.fields.nbytes / GIB
             stores.append(store)
         check_points(self.points, stores[0].total, main.name)
-        first: Store | PooledStore = stores[0]
+        first: Store | PooledStore
+        first, targets = self._observed(observed, stores[0], 0, pl_module, name)
         points = self.points
         if stores[0].fields is None:
             points = self._points_of_sample(first.total, pl_module)
@@ -182,15 +198,21 @@ class PointBlocks(Callback):
             main.reader.variables, pl_module.model.statistics[name]["stdev"], self.static_noise, self.state_noise
         )
         part = shares([s.total * len(s.reader.dates) for s in stores], [None, *(o.share for o in others)])
-        return BlockReader(first, points, True, noise, stores[1:], part[1:])
+        return BlockReader(first, points, True, noise, stores[1:], part[1:], targets)
 
-    def _for_validation(self, pl_module: Any, name: str, main: OpenDataset) -> BlockReader:
+    def _for_validation(self, observed: Any, pl_module: Any, name: str, main: OpenDataset) -> BlockReader:
         """Wrap the reader of the validation."""
-        del name
         sample_without_overlap(main.reader)
-        store = self._store(main, self.resident_gb)
+        first = main.points if self.validation_points == "held-out" else 0
+        if first == int(main.reader.grid_size):
+            raise ValueError(
+                f"`land.validation_points` is 'held-out', but no point of the dataset '{main.name}' is marked as held "
+                "out. Mark some in its recipe (`held_out`), or set `land.validation_points=trained`."
+            )
+        store = self._store(main, self.resident_gb, first)
+        store, targets = self._observed(observed, store, first, pl_module, name)
         if store.fields is not None:
-            return BlockReader(store, self.points, False)
+            return BlockReader(store, self.points, False, targets=targets)
         task = pl_module.task
         points = self._points_of_sample(store.total, pl_module)
         kept = KeptStore(
@@ -199,9 +221,33 @@ class PointBlocks(Callback):
         )  # fmt: skip
         return BlockReader(kept, points, False)
 
-    def _store(self, dataset: OpenDataset, memory: float) -> Store:
-        total = dataset.points if self.held_out == "exclude" else int(dataset.reader.grid_size)
-        return Store(dataset.reader, resident_fields(dataset.reader.data, total, memory), total)
+    def _store(self, dataset: OpenDataset, memory: float, first: int = 0) -> Store:
+        end = dataset.points if self.held_out == "exclude" and not first else int(dataset.reader.grid_size)
+        total = end - first
+        store = Store(dataset.reader, resident_fields(dataset.reader.data, total, memory, first), total)
+        if first and store.fields is None:
+            raise ValueError(
+                f"Validation at held-out points needs the dataset '{dataset.name}' in memory. Raise "
+                "`land.resident_gb`, or set `land.validation_points=trained`."
+            )
+        return store
+
+    def _observed(
+        self, observed: Any, store: Store, first: int, pl_module: Any, name: str
+    ) -> tuple[Store, Targets | None]:
+        """Return a store with the observations behind its fields, and the targets; both as they are without any."""
+        if observed is None:
+            return store, None
+        if store.fields is None:
+            raise ValueError(
+                "Observations (`land.observed`) need the main dataset in memory, but it is larger than "
+                f"`land.resident_gb`, {self.resident_gb}. Raise it, or choose the points with observations."
+            )
+        outputs = pl_module.data_indices[name].model.output.name_to_index
+        targets = targets_of(
+            observed, store.reader.data, slice(first, first + store.total), outputs, store.reader.name_to_index
+        )
+        return Store(store.reader, targets.behind(store.fields), store.total), targets
 
     def _points_of_sample(self, total: int, pl_module: Any) -> int:
         """Return the points of a sample of a dataset larger than memory, whose dates are too large for a sample."""
@@ -332,6 +378,7 @@ class BlockReader:
 
     ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`. A sample is drawn from
     one of the ``others`` with the probability of its share, and then the requested dates only have their length.
+    ``targets`` are observations, behind the fields of the store.
     """
 
     def __init__(
@@ -342,7 +389,9 @@ class BlockReader:
         noise: NDArray[np.float32] | None = None,
         others: Sequence[Store] = (),
         shares: Sequence[float] | NDArray[np.float64] = (),
+        targets: Targets | None = None,
     ) -> None:
+        self._targets = targets
         self._store, self._reader = store, store.reader
         self._noise = [] if noise is None else [(np.flatnonzero(n), n[n != 0.0]) for n in noise]
         self._points = min(points or store.total, store.total)
@@ -370,6 +419,8 @@ class BlockReader:
             window = other.sample(other.window(positions, rng), self._points, rng)
         else:
             window = self._store.sample(positions, self._points, rng)
+            if self._targets is not None:
+                window = self._targets.set_in(window)
         for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
             noise = scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
             dates[..., columns] += np.where(window[0][..., columns] == 0.0, np.float32(0.0), noise)

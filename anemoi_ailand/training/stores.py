@@ -166,17 +166,17 @@ def _dates(positions: Any) -> Any:
     return range(positions.stop)[positions] if isinstance(positions, slice) else positions
 
 
-def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
-    """Load the first ``total`` points, shape (date, ensemble, point, variable); None if larger than the limit."""
+def resident_fields(data: Any, total: int, limit_gb: float, first_point: int = 0) -> NDArray[np.float32] | None:
+    """Load ``total`` points, shape (date, ensemble, point, variable); None if larger than the limit."""
     n_dates, n_variables, n_members, _ = data.shape
     shape = (n_dates, n_members, total, n_variables)
     size = 4 * int(np.prod(shape))
     if size > limit_gb * GIB:
         LOG.info("Dataset larger than memory for it: %.1f GiB, resident_gb = %.1f", size / GIB, limit_gb)
         return None
-    fields = np.empty(shape, dtype=np.float32)
+    fields, points = np.empty(shape, dtype=np.float32), slice(first_point, first_point + total)
     dates = max(1, _AT_ONCE // (4 * int(np.prod(data.shape[1:]))))
     for first in range(0, shape[0], dates):
-        fields[first : first + dates] = data[first : first + dates][..., :total].transpose(0, 2, 3, 1)
+        fields[first : first + dates] = data[first : first + dates][..., points].transpose(0, 2, 3, 1)
     LOG.info("Dataset kept in memory: %.2f GiB, %s", size / GIB, shape)
     return fields

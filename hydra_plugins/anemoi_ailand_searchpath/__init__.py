@@ -109,6 +109,32 @@ def others(
     return list(found) if isinstance(found, list) else [found]
 
 
+def checkpoint(given: str | None) -> str | None:
+    """Return the path of a checkpoint to start from, given by path or name, once its checksum is verified."""
+    from anemoi_ailand.rollout.step.checkpoint import existing_checkpoint
+    from anemoi_ailand.rollout.step.pretrained import checkpoint_path
+    from anemoi_ailand.rollout.step.trust import check_whole
+
+    if given is None:
+        return None
+    path = existing_checkpoint(checkpoint_path(given))
+    if not check_whole(path):
+        raise ValueError(
+            f"The checkpoint '{path}' of `land.base` is a Python pickle, which executes code when it is read, and no "
+            f"checksum of it is known. If you trust its source, record it: `sha256sum {path.name} > "
+            f"{path.name}.sha256` in its folder."
+        )
+    return str(path)
+
+
+def network(given: str) -> dict[str, object]:
+    """Return the options of the network of a checkpoint, given by path or name, as under ``model.model``."""
+    from anemoi.utils.checkpoints import load_metadata
+
+    options: dict[str, object] = load_metadata(checkpoint(given))["config"]["model"]["model"]
+    return options
+
+
 def per_process(batches: int, hardware: Mapping[str, int]) -> int:
     """Divide a number of batches among the training processes: Anemoi counts those of one process.
 
@@ -131,9 +157,11 @@ def batches(epochs: int | None, per_epoch: int | None) -> int:
 
 OmegaConf.register_new_resolver("ailand.batches", batches, replace=True)
 OmegaConf.register_new_resolver("ailand.checked", checked, replace=True)
+OmegaConf.register_new_resolver("ailand.checkpoint", checkpoint, replace=True)
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.mapped", mapped, replace=True)
+OmegaConf.register_new_resolver("ailand.network", network, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)
 OmegaConf.register_new_resolver("ailand.others", others, replace=True)
 OmegaConf.register_new_resolver("ailand.per_process", per_process, replace=True)

@@ -19,7 +19,7 @@ from anemoi.utils.checkpoints import load_metadata
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import variable
-from tests.integration.conftest import Chain, anemoi, small_recipe
+from tests.integration.conftest import TINY, WITHOUT_SLW, Chain, anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +124,38 @@ def test_training_on_two_datasets(chain, tmp_path):
     ])  # fmt: skip
     with xr.open_dataset(tmp_path / "out.nc") as run:
         assert run.sizes["time"] == 9 and np.isfinite(run.swvl1.values).all()
+
+
+@pytest.mark.slow
+def test_a_trained_network_is_tuned_on_observations(chain, tmp_path):
+    """On targets with gaps, chosen at held-out sites; trunk and statistics stay those of the base, and it runs."""
+    seen = shutil.copytree(chain.dataset, tmp_path / "seen.zarr")
+    store = zarr.open(str(seen))
+    column = {n: store.attrs["variables"].index(n) for n in ("slhf", "swvl1")}
+    store["data"][:, column["slhf"], 0, ::2] = np.nan
+    store["data"][::3, column["swvl1"]] = np.nan
+    anemoi(
+        "training", "train", "--config-name", "ailand-finetune", f"system.input.dataset={chain.dataset}",
+        f"system.output.root={tmp_path / 'tuned'}", f"land.base={chain.checkpoint}", "land.tune=heads",
+        f"land.observed.dataset={seen}", "land.observed.variables=[slhf,swvl1]", "land.points=8", *TINY[2:],
+        *WITHOUT_SLW, "task.rollout.steps=[2]", "dataloader.limit_batches.training=2", cwd=tmp_path,
+    )  # fmt: skip
+    (row, last) = csv.DictReader((tmp_path / "tuned" / "training_log.csv").open())
+    assert {n for n in row if n.startswith("rmse_")} == {"rmse_slhf", "rmse_swvl1"}, "all that is observed"
+    assert all(np.isfinite(float(r[n])) for r in (row, last) for n in ("train_loss", "val_loss", "rmse_slhf"))
+    tuned = tmp_path / "tuned" / "best" / "inference-best.ckpt"
+    after, before = (torch.load(p, map_location="cpu", weights_only=False) for p in (tuned, chain.checkpoint))
+    new, old = after.model.network.state_dict(), before.model.network.state_dict()
+    changed = {n.split(".")[0] for n in old if not torch.equal(new[n], old[n])}
+    assert changed == {"prognostic_head", "diagnostic_block", "diagnostic_head"}
+    for kind in ("mean", "stdev"):
+        np.testing.assert_array_equal(after.statistics["data"][kind], before.statistics["data"][kind])
+    launch("inference/rollout", [
+        f"checkpoint={tuned}", f"output.land-netcdf.path={tmp_path / 'out.nc'}",
+        f"input.dataset={chain.dataset}", "date=2020-05-05T00:00:00", "lead_time=2d",
+    ])  # fmt: skip
+    with xr.open_dataset(tmp_path / "out.nc") as run:
+        assert np.isfinite(run.swvl1.values).all() and np.isfinite(run.slhf.values[1:]).all()
 
 
 def test_other_points_than_those_of_training(chain, forecast, tmp_path):

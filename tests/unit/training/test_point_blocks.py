@@ -185,6 +185,7 @@ def test_wrong_options_are_refused():
         ({"points": 0}, "`points` is 0"),
         ({"held_out": "no"}, "`held_out`"),
         ({"static_noise": -1.0}, "`static_noise` is -1.0"),
+        ({"validation_points": "sites"}, "`land.validation_points` is 'sites'"),
     ):
         with pytest.raises(ValueError, match=message):
             PointBlocks(**options)
