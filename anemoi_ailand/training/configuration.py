@@ -297,7 +297,7 @@ def wrong_dates(config: DictConfig) -> list[str]:
         if isinstance(entry, Mapping):
             found |= {f"land.others.{i}.{key}": entry.get(key) for key in ("start", "end")}
     return [
-        f"'{key}' is {str(value)!r}, which is no date. Give a year, a month or a day that exists, such as 2020, "
+        f"'{key}' is {str(value)!r}, which is not a date. Give a year, a month or a day that exists, such as 2020, "
         "2020-01 or 2020-01-31"
         for key, value in found.items()
         if not _is_date(value)
