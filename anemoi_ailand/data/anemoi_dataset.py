@@ -62,22 +62,23 @@ class AnemoiDataset:
         """Return the values at the first date, shape (point,); None if the variable is absent or has gaps."""
         if name not in self._index:
             return None
-        values = self._read(0, 1)[0, self._index[name], 0]
+        values = self._read(0)[self._index[name], 0]
         return values if np.isfinite(values).all() else None
 
     def values(self, names: Sequence[str], first: int, last: int) -> np.ndarray:
         """Read the dates ``first:last``, shape (date, variable, point)."""
-        return self._read(first, last)[:, [self._index[n] for n in names], 0]
+        return self._read(slice(first, last))[:, [self._index[n] for n in names], 0]
 
-    def _read(self, first: int, last: int) -> np.ndarray:
-        """Read the dates ``first:last`` whole; what a decoder says of a damaged chunk becomes an OSError."""
+    def _read(self, index: int | slice) -> np.ndarray:
+        """Read one date or several; what a decoder says of a damaged chunk becomes an OSError."""
         try:
-            return np.asarray(self._data[first:last])
+            return np.asarray(self._data[index])
         except RuntimeError as error:
-            dates = [str(self.dates[i].item()) for i in dict.fromkeys((first, min(last, len(self.dates)) - 1))]
+            dates = np.atleast_1d(self.dates[index])
+            span = " to ".join(dict.fromkeys(str(d.item()) for d in (dates[0], dates[-1])))
             raise OSError(
-                f"The dataset '{self.path}' cannot be read at {' to '.join(dates)} ({error}): a chunk of its data is "
-                "damaged. Copy the dataset again, or make it again."
+                f"The dataset '{self.path}' cannot be read at {span} ({error}): a chunk of its data is damaged. Copy "
+                "the dataset again, or make it again."
             ) from error
 
     def block(self, date: int) -> tuple[int, int]:
