@@ -48,7 +48,7 @@ LOG = logging.getLogger(__name__)
 
 SCHEMA = "anemoi-ailand/assimilation/1"
 
-#: File by which a result is known.
+#: File that identifies an earlier result.
 PROOF = "assimilation.json"
 
 _END = ".cycle"
