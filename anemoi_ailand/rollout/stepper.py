@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -22,13 +22,11 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.plausibility.checker import Checker, further_static
 from anemoi_ailand.data.plausibility.rules import CHECKED_AT_START
-from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.rollout.derivatives import Derivatives, Fields
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain, check_units_fit, limits
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.forcing.records import (
-    dates_after,
-    in_table_units,
     is_dataset,
     key_of,
     places_of,
@@ -36,39 +34,31 @@ from anemoi_ailand.rollout.forcing.records import (
     records_at,
     source_of,
 )
-from anemoi_ailand.rollout.step import gradients
-from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance, advance_steps, differentiable_steps
-from anemoi_ailand.rollout.step.batch_invariance import padded_rows
+from anemoi_ailand.rollout.input_columns import InputColumns, as_array, checked_places
+from anemoi_ailand.rollout.step.advance import STEP, advance_steps
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin, with_model_error
 from anemoi_ailand.rollout.step.compiled_step import choose_execution, open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
-from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
+from anemoi_ailand.rollout.step.physical_step import to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
-from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.variables import HOURLY_RAIN, is_model_error, match_name, variable
+from anemoi_ailand.variables import match_name
 
 if TYPE_CHECKING:
     import xarray as xr
 
 LOG = logging.getLogger(__name__)
 
-#: Values (point,) by name, under the names of the table or of its NetCDF files; with a time, also opened data.
-Fields: TypeAlias = "Mapping[str, Any] | xr.Dataset | LandData"
-
-#: Dates for which sun and calendar are computed ahead of steps one by one, and the largest number of points.
-_DATES_AHEAD, _FEW = 16, 64
-
 #: Characters of a checksum that are shown.
 _DIGITS = 12
 
 
-class LandStepper:
+class LandStepper(Derivatives):
     """Emulator of the land: states and forcing in, states out, for a notebook, a script or a host program.
 
     Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables or in
@@ -125,25 +115,18 @@ class LandStepper:
         self.dtype = to_dtype(dtype)
         self._loaded = step
         self.checkpoint_sha256 = checkpoint_checksum(step.path)
-        self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
+        super().__init__(step, self.dtype)
         self.inputs, self.outputs = self.layout.inputs, self.layout.outputs
         self.prognostic, self.diagnostic = self.layout.prognostic, self.layout.diagnostic
         self.static = self.layout.static
         self.precipitation = step.precipitation
-        self._physical = PhysicalStep(step).to(self.dtype)
-        self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
         self._water = WaterBudget(self.layout)
-        first = (*self.prognostic, *self.static, *self.layout.forcing_start)
-        forcing = self.layout.forcing
-        self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in step.drawn)
-        self._initial, self._forcing = (self.layout.sources(names) for names in (first, forcing))
-        self._numpy = np.dtype(dtype)
-        bounds = {names: limits(names) for names in (first, forcing)}
-        self._limits = {n: [x[:, None].astype(self._numpy) for x in pair] for n, pair in bounds.items()}
+        self._columns = InputColumns(step, self.layout, self.dtype)
+        self.initial_names, self.forcing_names = self._columns.initial_names, self._columns.forcing_names
+        names = self.initial_names, self.layout.forcing
+        self._initial, self._forcing = (self.layout.sources(each) for each in names)
         self._warned: set[str] = set()
-        self._ahead: tuple[tuple[Any, ...], datetime, np.ndarray] = ((), datetime.min, np.empty((0, 0, 0)))
-        self._single: tuple[Any, Ensemble | None] = (None, None)
         self._execution = "plain" if step.compiled is None else "compiled"
         self._perturbed: LandStepper | None = None
 
@@ -169,7 +152,8 @@ class LandStepper:
         """
         if self._perturbed is None:
             step = choose_execution(with_model_error(replace(self._loaded, compiled=None)), self._execution, 0)
-            self._perturbed = LandStepper(step, str(self._numpy), self._blocks.threads, self.plausibility)
+            precision = str(self.dtype).removeprefix("torch.")
+            self._perturbed = LandStepper(step, precision, self._blocks.threads, self.plausibility)
         return self._perturbed, (errors_of(self._perturbed._loaded, model_error),)
 
     def __repr__(self) -> str:
@@ -261,19 +245,19 @@ class LandStepper:
             latitudes, longitudes = places_of(fields)
         if when is None or latitudes is None or longitudes is None:
             raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
-        places = _places(latitudes, longitudes)
+        places = checked_places(latitudes, longitudes)
         checks = self._checker(checker)
         further = [n for n in further_static(CHECKED_AT_START, self.initial_names) if checks.on]
         record = record_at(fields, when, (*self.initial_names, *further))
 
         def check(found: dict[str, np.ndarray]) -> None:
-            others = {n: _as_array(n, record[k]) for n in further if (k := key_of(record, n)) is not None}
+            others = {n: as_array(n, record[k]) for n in further if (k := key_of(record, n)) is not None}
             fitting = {
                 n: np.broadcast_to(v, places[0].shape) for n, v in others.items() if v.size in (1, places[0].size)
             }
             checks.start({**{n: v[0] for n, v in found.items()}, **fitting}, when, places)
 
-        values = self._values(record, self.initial_names, [when], places, check=check if checks.on else None)
+        values = self._columns.read(record, self.initial_names, [when], places, check=check if checks.on else None)
         self._warn(checks, checker)
         columns = self.layout.slot(values[0], self._initial).t().contiguous().t()  # points innermost in memory
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic, checked=True)
@@ -344,13 +328,13 @@ class LandStepper:
         self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None, checker: Checker | None = None
     ) -> tuple[Tensor, LandState]:
         """Return outputs and last state; the forcing has no dimension of steps if their number is None."""
-        self._check_own(state)
+        state.check_fits(self.inputs, self.dtype)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         checks = self._checker(checker)
         self._check_changed(state, checks)
         with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
             check = self._forcing_check(state, dates, checks)
-            ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
+            ends = self._columns.read(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
             start = state.columns.detach().clone()
             water = self._water.begin(checks, start)
             if self.dtype is torch.float32:
@@ -368,11 +352,6 @@ class LandStepper:
         return out, replace(
             state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution, checked=True,
         )  # fmt: skip
-
-    def propagate(self, state: LandState, forcing: Fields) -> LandState:
-        """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
-        end = self.forcing_columns(state, forcing)
-        return self._after(state, end, advance(self.differentiable, self.layout, state.columns, end))
 
     @overload
     def run(
@@ -471,115 +450,6 @@ class LandStepper:
         )  # fmt: skip
         return (series, state) if return_state else series
 
-    def tangent(self, state: LandState, forcings: Fields | Sequence[Fields], dx: Tensor) -> Tensor:
-        r"""Compute the change of the state after some steps for a small initial change, :math:`M\,\delta x`.
-
-        Parameters
-        ----------
-        state : LandState
-            Initial state.
-        forcings : fields or sequence of fields
-            Forcing of each step.
-        dx : Tensor, shape (point, prognostic)
-            Initial change in the units of the variables, in the order of ``prognostic``; the result has that shape.
-        """
-        return gradients.tangent(*self._response(state, forcings), self._like_state(dx, state))
-
-    def adjoint(self, state: LandState, forcings: Fields | Sequence[Fields], dy: Tensor) -> Tensor:
-        r"""Compute the initial gradient of a function from its gradient after the last step, :math:`M^T \delta y`.
-
-        Parameters and shapes as in :meth:`tangent`; ``dy`` is per unit of the variables.
-        """
-        return gradients.adjoint(*self._response(state, forcings), self._like_state(dy, state))
-
-    def jacobian_tensor(
-        self,
-        state: LandState,
-        forcings: Fields | Sequence[Fields],
-        to: Sequence[str] | None = None,
-        of: Sequence[str] | None = None,
-    ) -> Tensor:
-        """Compute the numbers of :meth:`jacobian`, shape (point, to, of); by default of the state to the state."""
-        to, of = gradients.chosen(self.layout, to, of)
-        return gradients.jacobian(*self._response(state, forcings, to, of), len(to))
-
-    def jacobian(
-        self,
-        state: LandState,
-        forcing: Fields | Sequence[Fields],
-        to: Sequence[str] | str | None = None,
-        of: Sequence[str] | str | None = None,
-    ) -> xr.DataArray:
-        r"""Compute derivatives of state and diagnostics after some steps with respect to state, static fields, forcing.
-
-        .. math:: J_{pij} = \frac{\partial y_i(t_n)}{\partial x_j} \text{ at point } p
-
-        Points do not interact, so these blocks are the whole Jacobian. State means the one at the start. Forcing and
-        static fields change by the same amount throughout: at the start, where the model reads them there, and in all
-        steps. Derivatives include the bounds: zero where a value is held at one. Best in double precision
-        (``load(dtype="float64")``).
-
-        Parameters
-        ----------
-        state : LandState
-            State at the start.
-        forcing : fields or sequence of fields
-            Forcing of one step, or of each step; of a dataset with a dimension time, all later dates are steps.
-        to : list of str, optional
-            Outputs: prognostic and diagnostic variables; by default the state.
-        of : list of str, optional
-            Inputs: prognostic, static and forcing variables; by default the state.
-
-        Returns
-        -------
-        xarray.DataArray
-            Dimensions (point, to, of), labelled by the names given; coordinates ``to_units`` and ``of_units``, and the
-            attribute ``units``.
-
-        Raises
-        ------
-        ValueError
-            Unknown output or input, with the nearest known ones, or a category as an input; a network without
-            derivatives; no step.
-
-        Examples
-        --------
-        >>> import anemoi_ailand as ail
-        >>> land = ail.load("ailand", dtype="float64")
-        >>> data = ail.open_data("$AILAND_SAMPLE").to_xarray("2020-05-01")
-        >>> jac = land.jacobian(land.initial(data), data.isel(time=1), to=["2t", "slhf"], of=["swvl1", "avg_sdswrf"])
-        >>> jac.dims, jac.sel(to="2t", of="swvl1").attrs["units"]
-        (('point', 'to', 'of'), 'units of `to` per unit of `of`')
-        """
-        to, of = ([names] if isinstance(names, str) else names for names in (to, of))
-        labels = [list(default if names is None else names) for names, default in
-                  ((to, self.prognostic), (of, self.prognostic))]  # fmt: skip
-        to, of = gradients.chosen(self.layout, to, of)
-        steps = self._steps(state, forcing)
-        values = self.jacobian_tensor(state, steps, to, of)
-        units = [[variable(n).units for n in names] for names in (to, of)]
-        one = len(set(units[0])) == len(set(units[1])) == 1
-        import xarray as xr  # slow to import
-
-        return xr.DataArray(
-            values.detach().cpu().numpy(),
-            dims=("point", "to", "of"),
-            coords={
-                "to": labels[0],
-                "of": labels[1],
-                "to_units": ("to", units[0]),
-                "of_units": ("of", units[1]),
-                "latitude": ("point", state.latitudes, COORDINATES["latitude"]),
-                "longitude": ("point", state.longitudes, COORDINATES["longitude"]),
-                "time": np.datetime64(state.date + len(steps) * STEP, "ns"),
-            },
-            name="jacobian",
-            attrs={
-                "long_name": f"derivative of `to` after {len(steps) * STEP_HOURS} h with respect to `of`",
-                "units": f"{units[0][0]} ({units[1][0]})-1" if one else "units of `to` per unit of `of`",
-            },
-        )
-
     def save(self, state: LandState, path: str | Path) -> Path:
         """Write a state atomically."""
         return state.save(path, self.checkpoint_sha256)
@@ -600,37 +470,15 @@ class LandStepper:
 
     def forcing_columns(self, state: LandState, forcing: Fields) -> Tensor:
         """Return the end slot of a step, shape (point, input); state and static fields in it are zero."""
-        self._check_own(state)
+        state.check_fits(self.inputs, self.dtype)
         date, places = state.date + STEP, (state.latitudes, state.longitudes)
         checks = self._checker(None)
         self._check_changed(state, checks)
         check = self._forcing_check(state, [date], checks)
         record = record_at(forcing, date, self.forcing_names)
-        values = self._values(record, self.layout.forcing, [date], places, check=check)
+        values = self._columns.read(record, self.layout.forcing, [date], places, check=check)
         self._warn(checks, None)
         return self.layout.slot(values[0], self._forcing)
-
-    def slots(self, state: LandState, forcings: Fields | Sequence[Fields]) -> tuple[Tensor, Tensor]:
-        """Return the start slot (point, input) of the first step and the end slots (step, point, input), detached.
-
-        ``forcings`` is the forcing of one step, or of each step; of a dataset with a dimension time, all later dates.
-        :meth:`differentiable` and :attr:`layout` make steps of them.
-        """
-        steps = self._steps(state, forcings)
-        if not steps:
-            raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
-        ends, now = [], state
-        for forcing in steps:
-            ends.append(self.forcing_columns(now, forcing).detach())
-            now = self._after(now, ends[-1], ends[-1].new_zeros((len(ends[-1]), len(self.outputs))))
-        return state.columns.detach(), torch.stack(ends)
-
-    def differentiable(self, start: Tensor, end: Tensor) -> Tensor:
-        """Make outputs (row, output) of slots (row, input) with gradients, in physical units.
-
-        Rows are padded, so that the result is batch-invariant.
-        """
-        return self._physical(padded_rows(start), padded_rows(end))[: len(end)]
 
     def fast(self, start: Tensor, end: Tensor) -> Tensor:
         """Make outputs (row, output) of slots (row, input) without gradients, bitwise those of :meth:`step`."""
@@ -638,66 +486,7 @@ class LandStepper:
 
     def own(self, state: LandState) -> LandState:
         """Return a state of this checkpoint with the columns of this stepper: further inputs are read at no start."""
-        known, theirs = (
-            tuple(n for n in names if n not in HOURLY_RAIN and not is_model_error(n))
-            for names in (self.inputs, state.inputs)
-        )
-        if state.inputs == self.inputs or theirs != known:
-            return state
-        further = state.columns.new_zeros((len(state.columns), len(self.inputs) - len(known)))
-        return replace(state, columns=torch.cat([state.columns[:, : len(known)], further], -1), inputs=self.inputs)
-
-    def _check_own(self, state: LandState) -> None:
-        places, shape = state.latitudes.size, tuple(state.columns.shape)
-        if state.inputs == self.inputs and shape != (places, len(self.inputs)):
-            raise ValueError(f"The state has {places} points and {len(self.inputs)} inputs, but columns of {shape}.")
-        if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
-            raise ValueError(
-                f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
-                f"in {self.dtype}, or in another order: it belongs to another checkpoint or precision. Make it with "
-                "`initial` or `load` of this stepper."
-            )
-
-    def _values(
-        self, record: Mapping[str, Any], wanted: tuple[str, ...], dates: Sequence[datetime],
-        places: tuple[np.ndarray, np.ndarray], n_steps: int | None = None,
-        check: Callable[[dict[str, np.ndarray]], None] | None = None,
-    ) -> Tensor:  # fmt: skip
-        """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
-        found_here = self.forcing_names if is_dataset(record) and wanted == self.layout.forcing else wanted
-        given = {n: record[k] for n in found_here if (k := key_of(record, n)) is not None}
-        drawn = tuple(n for n in self._loaded.drawn if n not in given)
-        missing = [n for n in wanted if n not in given and n not in (*COMPUTED, *drawn)]
-        if missing:
-            listed = ", ".join(f"{n}: {variable(n).long_name} [{variable(n).units}]" for n in missing)
-            stateless = "" if set(self.prognostic) - {*missing} else (
-                " Data without any state, such as the weather of a tower, continue from one: give `initial=` to `run`, "
-                "or let `anemoi_ailand.tower` spin it up."
-            )  # fmt: skip
-            raise ValueError(
-                f"At {dates[0]:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, record))}). "
-                f"Add them ({listed}).{stateless}"
-            )
-        shape = (places[0].size,) if n_steps is None else (n_steps, places[0].size)
-        if absent := [n for n in wanted if n not in given and n not in drawn]:
-            sun = self._sun(tuple(absent), dates, places).reshape(len(absent), *shape)
-            given |= dict(zip(absent, sun, strict=True))
-        read = [n for n in wanted if n not in drawn]
-        columns = self._stacked([(n, given[n]) for n in read], shape)
-        if len(read) < len(wanted):
-            columns = torch.cat([columns, self._drawn_rain(columns, read, dates, places)])
-        low, high = self._limits[wanted]
-        found = columns.numpy(force=True).reshape(len(wanted), -1)
-        if not ((found >= low) & (found <= high)).all():  # false of NaN too
-            for i, date in enumerate(dates):
-                rows = found[:, i * places[0].size : (i + 1) * places[0].size]
-                check_finite(rows, wanted, wanted, date, places)
-                check_units_fit(rows, wanted, date, places)
-        if self.precipitation == "hourly":
-            check_hourly_rain(found.reshape(len(wanted), len(dates), -1), wanted, dates, places)
-        if check is not None:
-            check(dict(zip(wanted, found.reshape(len(wanted), len(dates), -1), strict=True)))
-        return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
+        return state.with_inputs(self.inputs)
 
     def _checker(self, given: Checker | None) -> Checker:
         """Return the checker of a run, or that of single steps in this thread."""
@@ -739,98 +528,9 @@ class LandStepper:
                     self._warned.add(finding.rule.name)
                     LOG.warning("%s This warning is given once.", finding)
 
-    def _drawn_rain(
-        self, columns: Tensor, names: Sequence[str], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
-    ) -> Tensor:
-        """Return the rain of each hour (6, ...) for forcing (name, ...), that of member 0 of the default seed."""
-        known, single = self._single
-        if single is None or known is not places[0]:
-            single = Ensemble(SINGLE, *places, self.precipitation)
-            self._single = places[0], single
-        values = columns.numpy(force=True).reshape(len(names), len(dates), -1)
-        rain = single.forcings(values, names, dates)[len(names) :]
-        return torch.from_numpy(rain).reshape(-1, *columns.shape[1:]).to(columns)
-
-    def _sun(
-        self, names: tuple[str, ...], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        """Return sun and calendar, (name, date, point), computed ahead of steps one by one at a few places."""
-        known, first, values = self._ahead
-        same = len(dates) == 1 and known[:1] == (names,) and known[1] is places[0] and known[2] is places[1]
-        if same and 0 <= (number := (dates[0] - first) // STEP) < values.shape[1] and dates[0] == first + number * STEP:
-            return values[:, number : number + 1]
-        if same and dates[0] == first + values.shape[1] * STEP and places[0].size <= _FEW:
-            dates = [dates[0] + k * STEP for k in range(_DATES_AHEAD)]
-        values = compute(names, dates, *places)
-        self._ahead = (names, *places), dates[0], values
-        return values[:, :1] if same else values
-
-    def _stacked(self, fields: Sequence[tuple[str, Any]], shape: tuple[int, ...]) -> Tensor:
-        """Return fields of a shape, or numbers, as one tensor (name, *shape); gradients of tensors pass."""
-        values = [v for _, v in fields]
-        if any(isinstance(v, Tensor) for v in values):
-            tensors = [v if isinstance(v, Tensor) else torch.from_numpy(_as_array(n, v)) for n, v in fields]
-            checked = [_checked_shape(n, v, shape) for (n, _), v in zip(fields, tensors, strict=True)]
-            return torch.stack([v.to(self.device, self.dtype).expand(shape) for v in checked])
-        if any(type(v) is not np.ndarray or v.shape != shape for v in values):
-            values = [np.broadcast_to(_checked_shape(n, _as_array(n, v), shape), shape) for n, v in fields]
-        if odd := [n for (n, _), v in zip(fields, values, strict=True) if v.dtype.kind not in "fiub"]:
-            raise ValueError(f"The forcing or state {odd} has text or complex numbers. Give real numbers.")
-        with np.errstate(over="ignore"):  # checked next
-            return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self.device)
-
-    def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
-        columns, diagnostics = self.layout.next_start(state.columns, end, out), self.layout.diagnostics(out)
-        return replace(
-            state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain", checked=True,
-        )  # fmt: skip
-
-    def _like_state(self, change: Tensor, state: LandState) -> Tensor:
-        x = self._vector(state)
-        if change.shape != x.shape:
-            raise ValueError(
-                f"The given change has shape {tuple(change.shape)}, the state {tuple(x.shape)}: point, "
-                f"{self.prognostic}. Give one value for each."
-            )
-        return change.to(x)
-
-    def _vector(self, state: LandState) -> Tensor:
-        return self.layout.state_in(state.columns).detach()
-
     def _names(self, given: Sequence[str] | str | None, known: Sequence[str], what: str) -> list[str]:
         names = known if given is None else [given] if isinstance(given, str) else given
         return list(dict.fromkeys(match_name(n, known, what) for n in names))
-
-    def _steps(self, state: LandState, forcing: Fields | Sequence[Fields]) -> list[Fields]:
-        """Return the forcing of each step."""
-        if isinstance(forcing, LandData):
-            raise TypeError("Opened data may have thousands of steps. Select some: `data.to_xarray(period)`.")
-        if is_dataset(forcing) and "time" in forcing.dims:
-            dates = dates_after(forcing, state.date)
-            return [record_at(forcing, date, self.forcing_names) for date in dates]
-        return [forcing] if isinstance(forcing, Mapping) else list(forcing)
-
-    def _response(
-        self,
-        state: LandState,
-        forcings: Fields | Sequence[Fields],
-        to: Sequence[str] | None = None,
-        of: Sequence[str] | None = None,
-    ) -> tuple[gradients.Map, Tensor]:
-        """Return the map from changes (point, of) to outputs (point, to) after the last step, and a change of zero."""
-        start, ends = self.slots(state, forcings)
-        to, of = gradients.chosen(self.layout, to, of)
-        sources = self.layout.sources(of)
-        columns = torch.tensor([self.outputs.index(n) for n in to], device=self.device)
-
-        def run(change: Tensor) -> Tensor:
-            copies = len(change) // len(start)
-            changes = self.layout.slot(change, sources)
-            first, following = start.repeat(copies, 1) + changes, (end.repeat(copies, 1) + changes for end in ends)
-            *_, out = differentiable_steps(self._physical, self.layout, first, following)
-            return out.index_select(-1, columns)
-
-        return run, start.new_zeros((len(start), len(of)))
 
 
 def load(
@@ -896,37 +596,3 @@ def load(
         checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation,
         plausibility=plausibility, trust=trust or None,
     )  # fmt: skip
-
-
-def _as_array(name: str, values: Any) -> np.ndarray:
-    """Return a field as an array, converted by the unit of a labelled one; masked values are missing."""
-    if not isinstance(values, np.ndarray):
-        import xarray as xr  # slow to import: a host program that passes arrays does without
-
-        if isinstance(values, xr.DataArray):
-            values = in_table_units(values.values, values.attrs.get("units"), name)
-    return np.asarray(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values)
-
-
-def _checked_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
-    """Refuse a field that is neither a number nor of the shape (point,) or (step, point)."""
-    if values.ndim and values.shape != shape:
-        found = f"'{name}' has shape {tuple(values.shape)}, but there are"
-        if len(shape) == 1:
-            raise ValueError(f"{found} {shape[0]} points. Give one value per point.")
-        raise ValueError(
-            f"{found} {shape[0]} steps and {shape[1]} points. Give the forcing of these steps only, with shape "
-            f"{shape}, or a number for all."
-        )
-    return values
-
-
-def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
-    lat, lon = (np.array(v, dtype=np.float64).reshape(-1) for v in (latitudes, longitudes))
-    if lat.size != lon.size or not lat.size or not (np.abs(lat) <= 90.0).all() or not (np.abs(lon) <= 360.0).all():
-        exchanged = lat.size == lon.size > 0 and (np.abs(lat) > 90.0).any() and (np.abs(lon) <= 90.0).all()
-        raise ValueError(
-            f"There are {lat.size} latitudes and {lon.size} longitudes, or some are outside -90 to 90 and -360 to 360 "
-            f"degrees. Give one of each for every point.{' They may be exchanged.' if exchanged else ''}"
-        )
-    return lat, lon

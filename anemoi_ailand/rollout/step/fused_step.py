@@ -7,9 +7,10 @@ The values are those of :class:`~anemoi_ailand.rollout.step.physical_step.Physic
 rearranged once, when the parts are made:
 
 - layer norm subtracts the mean over the channels, which is linear: rows of weights and bias are centred instead;
-- the first layer and the input columns of the diagnostic block are one product, and so are those of both heads;
-- products of the hidden layers may use bfloat16, as in training with ``hidden_precision``; input columns and heads stay
-  in single precision.
+- the first layer and the input columns of the diagnostic block are one product, and so are the hidden columns of that
+  block and the first head, and the input columns of both heads;
+- products may use bfloat16 with sums in single precision. Only the input columns of the heads stay exact: they carry
+  temperatures of hundreds of kelvins, whose differences the contrasts give to the first layer.
 
 There are two parts, which depend on different things: that of the network on the weights, that of the state only on the
 names of the variables.
@@ -22,12 +23,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.model.closed_land import ClosedLand
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.closed_step import STATE
+from anemoi_ailand.rollout.step.batch_invariance import OUTPUTS
 from anemoi_ailand.rollout.step.checkpoint import LandStep, normaliser
 from anemoi_ailand.variables import variable
 
@@ -75,7 +77,6 @@ class NetworkPart(nn.Module):
     first_weight: Tensor
     first_bias: Tensor
     last_weight: Tensor
-    head_weight: Tensor
     diagnostic_weight: Tensor
     skip_weight: Tensor
     head_bias: Tensor
@@ -100,13 +101,14 @@ class NetworkPart(nn.Module):
         width = layers[0].out_features
         first, last = _centred(layers[0]), _centred(blocks[-1][0])
         self.width, self.n_hidden = width, len(layers) - 1
-        self._constant("first_weight", torch.cat([first[0], last[0][:, width:]]))
-        self._constant("first_bias", torch.cat([first[1], last[1]]))
+        self._constant("first_weight", torch.cat([first[0], last[0][:, width:]]).to(self.hidden))
+        self._constant("first_bias", torch.cat([first[1], last[1]]).to(self.hidden))
         for k, layer in enumerate(layers[1:]):
             weight, bias = _centred(layer)
             self._constant(f"weight_{k}", weight.to(self.hidden))
             self._constant(f"bias_{k}", bias.to(self.hidden))
-        self._constant("last_weight", last[0][:, :width].to(self.hidden))
+        head = network.prognostic_head.weight.detach().double()[:, :width]
+        self._constant("last_weight", _padded(torch.cat([last[0][:, :width], head])).to(self.hidden))
         for k, (_, norm, _) in enumerate(blocks):
             self._constant(f"gain_{k}", norm.weight)
             self._constant(f"offset_{k}", norm.bias)
@@ -119,8 +121,8 @@ class NetworkPart(nn.Module):
         weights = [head.weight.double(), diagnostic.weight.double() / mul]
         biases = [head.bias.double().unsqueeze(-1), (diagnostic.bias.double().unsqueeze(-1) - add) / mul]
         self.skip, self.n_outputs = network.skip, head.out_features
-        self._constant("head_weight", weights[0][:, : self.width])
-        self._constant("diagnostic_weight", weights[1][:, : self.width])
+        self.n_diagnostic = len(columns)
+        self._constant("diagnostic_weight", _padded(weights[1][:, : self.width]).to(self.hidden))
         if self.skip:
             self._constant("skip_weight", torch.cat([w[:, self.width :] for w in weights]))
         self._constant("head_bias", torch.cat(biases))
@@ -136,17 +138,18 @@ class NetworkPart(nn.Module):
         if self.closed is not None:
             land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
             columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])
-        first = linear(columns.t(), self.first_weight, self.first_bias)
-        hidden = self._block(first[:, : self.width], 0)
+        first = linear(columns.t().to(self.hidden), self.first_weight, self.first_bias)
+        hidden = self._block(first[:, : self.width].float(), 0)
         for k in range(self.n_hidden):
-            hidden = self._block(linear(hidden, self._part("weight", k), self._part("bias", k)), k + 1)
-        last = self._block(linear(hidden, self.last_weight) + first[:, self.width :], self.n_hidden + 1)
-        heads = torch.cat([self.head_weight @ hidden.float().t(), self.diagnostic_weight @ last.float().t()])
-        return heads + (self.skip_weight @ columns + self.head_bias if self.skip else self.head_bias)
+            hidden = self._block(linear(hidden, self._part("weight", k), self._part("bias", k)).float(), k + 1)
+        both = linear(hidden, self.last_weight)
+        last = self._block(both[:, : self.width].float() + first[:, self.width :].float(), self.n_hidden + 1)
+        heads = both[:, self.width :][:, : self.n_outputs], linear(last, self.diagnostic_weight)[:, : self.n_diagnostic]
+        exact = self.skip_weight @ columns + self.head_bias if self.skip else self.head_bias
+        return torch.cat([head.float().t() for head in heads]) + exact
 
     def _block(self, x: Tensor, k: int) -> Tensor:
         """Normalise channels whose mean is zero, and apply the activation."""
-        x = x.float()
         x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
         x = x * self._part("gain", k) + self._part("offset", k)
         rough = self.hidden is torch.bfloat16 and isinstance(self.activation, nn.SiLU)
@@ -235,6 +238,11 @@ def _rough_silu(x: Tensor) -> Tensor:
     for coefficient in _POLYNOMIAL[1:]:
         value = value * square + coefficient
     return x * (0.5 + inside * value)
+
+
+def _padded(weight: Tensor) -> Tensor:
+    """Return a weight with rows of zeros, so that its outputs fill the units of :data:`OUTPUTS`."""
+    return pad(weight, (0, 0, 0, -len(weight) % OUTPUTS))
 
 
 def _centred(layer: nn.Linear) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
 from anemoi_ailand.support.options import suggestion
-from anemoi_ailand.variables import match_name, variable
+from anemoi_ailand.variables import HOURLY_RAIN, is_model_error, match_name, variable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -105,6 +105,28 @@ class LandState:
         if self.diagnostics is None:
             raise KeyError(f"'{name}' is a diagnostic, and the state of {self.date} has none. Make a step first.")
         return self.diagnostics[:, self.diagnosed.index(name)]
+
+    def with_inputs(self, inputs: tuple[str, ...]) -> LandState:
+        """Return the state with the columns of the same network whose further inputs are read at no start."""
+        known, own = (
+            tuple(n for n in names if n not in HOURLY_RAIN and not is_model_error(n)) for names in (inputs, self.inputs)
+        )
+        if self.inputs == inputs or own != known:
+            return self
+        further = self.columns.new_zeros((len(self.columns), len(inputs) - len(known)))
+        return replace(self, columns=torch.cat([self.columns[:, : len(known)], further], -1), inputs=inputs)
+
+    def check_fits(self, inputs: tuple[str, ...], dtype: _Dtype) -> None:
+        """Refuse a state of other inputs, of another precision, or whose columns have another shape."""
+        n_places, shape = self.latitudes.size, tuple(self.columns.shape)
+        if self.inputs == inputs and shape != (n_places, len(inputs)):
+            raise ValueError(f"The state has {n_places} points and {len(inputs)} inputs, but columns of {shape}.")
+        if self.inputs != inputs or self.columns.dtype is not dtype:
+            raise ValueError(
+                f"The state has {len(self.inputs)} inputs in {self.columns.dtype}, this stepper {len(inputs)} in "
+                f"{dtype}, or in another order: it belongs to another checkpoint or precision. Make it with `initial` "
+                "or `load` of this stepper."
+            )
 
     def __contains__(self, name: str) -> bool:
         """Return whether the state has a variable of this name."""
