@@ -4,7 +4,7 @@
 """Choice between the plain step and the compiled one, which is made once for a checkpoint and kept on disk.
 
 The plain step is the reference: torch calls one operation after the other, in single precision. The compiled step
-(:mod:`~anemoi_ailand.rollout.step.fused_step`) is machine code without Python, with hidden layers in bfloat16 where the
+(:mod:`~anemoi_ailand.rollout.step.fused_step`) is machine code without Python, with products in bfloat16 where the
 processor has it. Each is batch-invariant, so that restarts, parts of a grid and members are reproduced bitwise by the
 same of the two, and within their tolerance by the other.
 """
@@ -17,6 +17,7 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,11 +108,12 @@ def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandSt
         return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
     # the names of the files need a checksum of the code, so look for their folder first
     paths = compiled_paths(step) if cache_folder().is_dir() else ()
-    if not paths or not all(_sound(path) for path in paths):
+    whole = [path for path in paths if _sound(path)]
+    if not paths or len(whole) < len(paths):
         if execution == "auto" and point_steps < PAYS:
             LOG.info("The step is plain. It is several times faster after `anemoi-ailand compile %s`", _name(step))
             return step
-        if (reason := missing_compiler()) or (reason := _failed(step)):
+        if (reason := missing_compiler()) or (reason := _failed(step, whole)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
     try:
@@ -124,8 +126,11 @@ def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandSt
         return step
 
 
-def make_compiled(step: LandStep) -> tuple[Path, Path]:
-    """Compile the parts of a step that are not in the cache; return their paths."""
+def make_compiled(step: LandStep, whole: Sequence[Path] | None = None) -> tuple[Path, Path]:
+    """Compile the parts of a step that are not in the cache; return their paths.
+
+    ``whole`` are those that were found there and are not read again; by default, the files are looked for.
+    """
     hidden, (network, state) = hidden_precision(), compiled_paths(step)
     network.parent.mkdir(parents=True, exist_ok=True)
     start, end, outputs = example(step, 4 * ROWS_COMPILED)
@@ -134,7 +139,9 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
         # joined products and sums would double the rounding errors of the physics, and save nothing
         (state, lambda: StatePart(step), (start, end, outputs), False),
     ]
-    todo = [part for part in todo if not _sound(part[0])]
+    if whole is None:
+        whole = [path for path, *_ in todo if _sound(path)]
+    todo = [part for part in todo if part[0] not in whole]
     if todo:
         about = "Compiling the step of %s in %d parts, which takes a few minutes, once for this machine"
         LOG.info(about, _name(step), len(todo))
@@ -157,7 +164,7 @@ def compiled_paths(step: LandStep) -> tuple[Path, Path]:
 
 
 def hidden_precision(kind: str = "cpu") -> torch.dtype:
-    """Return the precision of the hidden layers of the compiled step on this kind of device."""
+    """Return the precision of the products of the compiled step on this kind of device."""
     return torch.bfloat16 if in_hardware(kind) else torch.float32
 
 
@@ -291,10 +298,10 @@ def _impossible(step: LandStep) -> str | None:
     return unsupported(step)
 
 
-def _failed(step: LandStep) -> str | None:
-    """Compile a step; return None, or why it failed."""
+def _failed(step: LandStep, whole: Sequence[Path]) -> str | None:
+    """Compile the parts of a step other than the ``whole`` ones; return None, or why it failed."""
     try:
-        make_compiled(step)
+        make_compiled(step, whole)
     except Exception as error:  # whatever torch and the compiler raise
         LOG.debug("Compiling failed", exc_info=True)
         return f"compiling failed ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"

@@ -32,9 +32,9 @@ def execution_name(hidden: torch.dtype, processor: str) -> str:
     """Return the name of a compiled step that files record; steps of one name have the same values bitwise.
 
     >>> execution_name(torch.bfloat16, "x86_64-4f1c02").partition(", torch")[0]
-    'compiled, hidden layers in bfloat16'
+    'compiled, products in bfloat16'
     """
-    return f"compiled, hidden layers in {str(hidden).removeprefix('torch.')}, torch {torch.__version__}, {processor}"
+    return f"compiled, products in {str(hidden).removeprefix('torch.')}, torch {torch.__version__}, {processor}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class DeviceStep:
     step : LandStep
         Plain step on the device.
     hidden : torch.dtype
-        Precision of the products of hidden layers.
+        Precision of the products of the network.
 
     Raises
     ------

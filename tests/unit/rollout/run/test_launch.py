@@ -124,7 +124,7 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog, monkeypatch):
     options = ["lead_time=1d", f"output.land-netcdf.path={tmp_path / 'out' / 'f.nc'}"]
     caplog.set_level(logging.INFO, logger="anemoi_ailand")
     monkeypatch.setenv(compiled_step.CACHE, str(tmp_path / "none"))
-    monkeypatch.setattr(compiled_step, "make_compiled", lambda step: pytest.fail("compiled"))
+    monkeypatch.setattr(compiled_step, "make_compiled", lambda step, whole: pytest.fail("compiled"))
     launch(FILES, [*options, "runner={land-forecaster: {execution: compiled}}"], dry_run=True)
     assert "ms a step, plain), at most" in caplog.text
     assert "2022-01-01 00:00 to 2022-01-02 00:00: 4 steps x 44 points, about 0:00:0" in caplog.text
