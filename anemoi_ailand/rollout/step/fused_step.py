@@ -7,11 +7,9 @@ The values are those of :class:`~anemoi_ailand.rollout.step.physical_step.Physic
 rearranged once, when the parts are made:
 
 - layer norm subtracts the mean over the channels, which is linear: rows of weights and bias are centred instead;
-- the diagnostic block and the first head, which read the same hidden layer, are one product, and so are the input
-  columns of both heads;
-- products may use bfloat16 with sums in single precision. Only the input columns of the heads stay exact, as 2 m
-  temperature is close to that of the air. Of the columns with the largest weights, what rounding leaves is a further
-  column.
+- the input columns of both heads are one product, and so are hidden and input columns of the diagnostic block;
+- products of the layers may use bfloat16 with sums in single precision. The heads stay in single precision: rounding
+  their weights would shift what they predict.
 
 There are two parts, which depend on different things: that of the network on the weights, that of the state only on the
 names of the variables.
@@ -24,21 +22,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.model.closed_land import ClosedLand
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.closed_step import STATE
-from anemoi_ailand.rollout.step.batch_invariance import OUTPUTS
 from anemoi_ailand.rollout.step.checkpoint import LandStep, normaliser
 from anemoi_ailand.variables import variable
 
 #: Largest difference from the plain step by precision of the products, as :func:`difference` measures it.
 TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.1}
-
-#: Input columns are filled up to a multiple of this by the low parts of the most important ones, at no cost.
-_COLUMNS = 32
 
 #: Argument beyond which the logistic function of :func:`_rough_silu` is constant, and coefficients of its polynomial: a
 #: least-squares fit of the product with the argument, which is seldom beyond 4 after a layer norm.
@@ -71,17 +65,17 @@ class NetworkPart(nn.Module):
     step : LandStep
         Loaded checkpoint; its weights are copied.
     hidden : torch.dtype
-        Precision of all products but those of the heads with the input columns.
+        Precision of the products of the layers.
     """
 
     mul: Tensor
     add: Tensor
     most: Tensor
-    low: Tensor
     first_weight: Tensor
     first_bias: Tensor
     last_weight: Tensor
     last_bias: Tensor
+    head_weight: Tensor
     diagnostic_weight: Tensor
     skip_weight: Tensor
     head_bias: Tensor
@@ -103,22 +97,17 @@ class NetworkPart(nn.Module):
     def _of_network(self, network: PointwiseMLP) -> None:
         blocks: list[Any] = [*network.trunk, network.diagnostic_block]
         layers = [block[0] for block in blocks[:-1]]
-        self.width = width = layers[0].out_features
+        self.width = layers[0].out_features
         self.n_hidden = len(layers) - 1
         first, last = _centred(layers[0]), _centred(blocks[-1][0])
-        self.low = nn.Buffer(self._low_columns(first[0].square().sum(0) + last[0][:, width:].square().sum(0)))
-        self._constant("first_weight", self._with_low(first[0]).to(self.hidden))
+        self._constant("first_weight", first[0].to(self.hidden))
         self._constant("first_bias", first[1].to(self.hidden))
         for k, layer in enumerate(layers[1:]):
             weight, bias = _centred(layer)
             self._constant(f"weight_{k}", weight.to(self.hidden))
             self._constant(f"bias_{k}", bias.to(self.hidden))
-        head = network.prognostic_head.weight.detach().double()[:, :width]
-        inputs = self._with_low(last[0][:, width:])
-        block = torch.cat([last[0][:, :width], inputs], 1)
-        both = _padded(torch.cat([block, pad(head, (0, inputs.shape[1]))]))
-        self._constant("last_weight", both.to(self.hidden))
-        self._constant("last_bias", pad(last[1], (0, len(both) - width)).to(self.hidden))
+        self._constant("last_weight", last[0].to(self.hidden))
+        self._constant("last_bias", last[1].to(self.hidden))
         for k, (_, norm, _) in enumerate(blocks):
             self._constant(f"gain_{k}", norm.weight)
             self._constant(f"offset_{k}", norm.bias)
@@ -131,20 +120,11 @@ class NetworkPart(nn.Module):
         weights = [head.weight.double(), diagnostic.weight.double() / mul]
         biases = [head.bias.double().unsqueeze(-1), (diagnostic.bias.double().unsqueeze(-1) - add) / mul]
         self.skip, self.n_outputs = network.skip, head.out_features
-        self.n_diagnostic = len(columns)
-        self._constant("diagnostic_weight", _padded(weights[1][:, : self.width]).to(self.hidden))
+        self._constant("head_weight", weights[0][:, : self.width])
+        self._constant("diagnostic_weight", weights[1][:, : self.width])
         if self.skip:
             self._constant("skip_weight", torch.cat([w[:, self.width :] for w in weights]))
         self._constant("head_bias", torch.cat(biases))
-
-    def _low_columns(self, importance: Tensor) -> Tensor:
-        """Return the columns whose low parts fill up the inputs, by the sums of their squared weights."""
-        more = 0 if self.hidden is torch.float32 else -len(importance) % _COLUMNS
-        return importance.topk(more).indices.sort().values
-
-    def _with_low(self, weight: Tensor) -> Tensor:
-        """Return the weight of input columns and of their low parts, which is the same."""
-        return torch.cat([weight, weight[:, self.low]], 1)
 
     def _constant(self, name: str, value: Tensor) -> None:
         value = value.detach().to(torch.float32 if value.dtype is torch.float64 else value.dtype)
@@ -157,25 +137,23 @@ class NetworkPart(nn.Module):
         if self.closed is not None:
             land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
             columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])
-        chosen = columns.index_select(0, self.low)
-        low = chosen - chosen.to(self.hidden).float()
-        rows = torch.cat([columns, low]).t().to(self.hidden)
+        rows = columns.t().to(self.hidden)
         hidden = self._block(linear(rows, self.first_weight, self.first_bias), 0)
         for k in range(self.n_hidden):
-            hidden = self._block(linear(hidden, self._part("weight", k), self._part("bias", k)), k + 1)
-        both = linear(torch.cat([hidden, rows], 1), self.last_weight, self.last_bias)
-        last = self._block(both[:, : self.width], self.n_hidden + 1)
-        heads = both[:, self.width :][:, : self.n_outputs], linear(last, self.diagnostic_weight)[:, : self.n_diagnostic]
-        exact = self.skip_weight @ columns + self.head_bias if self.skip else self.head_bias
-        return torch.cat([head.float().t() for head in heads]) + exact
+            hidden = self._block(linear(hidden.to(self.hidden), self._part("weight", k), self._part("bias", k)), k + 1)
+        both = torch.cat([hidden.to(self.hidden), rows], 1)
+        last = self._block(linear(both, self.last_weight, self.last_bias), self.n_hidden + 1)
+        heads = torch.cat([self.head_weight @ hidden.t(), self.diagnostic_weight @ last.t()])
+        return heads + (self.skip_weight @ columns + self.head_bias if self.skip else self.head_bias)
 
     def _block(self, x: Tensor, k: int) -> Tensor:
-        """Normalise channels whose mean is zero, and apply the activation."""
+        """Normalise channels whose mean is zero, and apply the activation, in single precision."""
         x = x.float()
         x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
         x = x * self._part("gain", k) + self._part("offset", k)
         rough = self.hidden is torch.bfloat16 and isinstance(self.activation, nn.SiLU)
-        return (_rough_silu(x) if rough else self.activation(x)).to(self.hidden)
+        activated: Tensor = _rough_silu(x) if rough else self.activation(x)
+        return activated
 
     def _part(self, kind: str, k: int) -> Tensor:
         part: Tensor = getattr(self, f"{kind}_{k}")
@@ -260,11 +238,6 @@ def _rough_silu(x: Tensor) -> Tensor:
     for coefficient in _POLYNOMIAL[1:]:
         value = value * square + coefficient
     return x * (0.5 + inside * value)
-
-
-def _padded(weight: Tensor) -> Tensor:
-    """Return a weight with rows of zeros, so that its outputs fill the units of :data:`OUTPUTS`."""
-    return pad(weight, (0, 0, 0, -len(weight) % OUTPUTS))
 
 
 def _centred(layer: nn.Linear) -> tuple[Tensor, Tensor]:

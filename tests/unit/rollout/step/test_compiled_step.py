@@ -71,27 +71,6 @@ def test_bfloat16_changes_the_outputs_by_its_rounding():
     assert 1e-6 < difference < 0.02
 
 
-def test_low_parts_of_columns_make_the_first_product_exact(monkeypatch):
-    """What rounding leaves of the most important columns is added: of none, some or all of them."""
-    step, products = CLOSED.land_step(), []
-
-    def linear(rows, weight, bias=None):
-        products.append((rows.float(), weight.float()))
-        return torch.nn.functional.linear(rows, weight, bias)
-
-    monkeypatch.setattr(fused_step, "linear", linear)
-    fused(step, *slots(step))
-    columns, n_in, errors = products[0][0], step.model.model.network.n_in, []
-    for unit, n_low in ((1, 0), (n_in + 20, 20), (2 * n_in, n_in)):
-        monkeypatch.setattr(fused_step, "_COLUMNS", unit)
-        products.clear()
-        fused(step, *slots(step), hidden=torch.bfloat16)
-        rows, weight = products[0]
-        assert rows.shape[1] == n_in + n_low
-        errors.append((rows @ weight.t() - columns @ weight[:, :n_in].t()).square().mean().sqrt())
-    assert errors[1] < 0.95 * errors[0] and errors[2] < 0.02 * errors[0]
-
-
 def test_rough_silu():
     """Its error is below the rounding of bfloat16 where activations are, and .3 % of the argument beyond."""
     x = torch.linspace(-30.0, 30.0, 6001)
