@@ -119,7 +119,7 @@ def compiled(once):
         own = {**os.environ, "AILAND_CACHE": str(folder)}
         done = run_command("anemoi_ailand", "compile", "ailand", cwd=folder, timeout=1200, env=own)
         assert done.returncode == 0, done.stderr
-        assert "ailand: compiled, products in" in done.stdout
+        assert "ailand: compiled, layers in" in done.stdout
 
     return once("compiled", make)
 

@@ -29,7 +29,7 @@ def data():
 def test_it_is_taken_and_repeats_bitwise(cache, data):
     """The default takes it; rows have the same bits alone, in blocks, on threads and in another order."""
     step, plain = open_step("ailand"), open_step("ailand", execution="plain")
-    assert step.execution.startswith("compiled, products in") and plain.execution == "plain"
+    assert step.execution.startswith("compiled, layers in") and plain.execution == "plain"
     assert len(list(cache.glob("*.so"))) == 2
     land = ail.load("ailand")
     state = land.initial(data)

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library, missing_compiler
 from anemoi_ailand.model.precision import in_hardware
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import (
     LandStep,
@@ -197,6 +198,9 @@ class CompiledStep:
         self.precision = hidden_precision()
         self.name = execution_name(self.precision, processor())
         self._lock, self._compared = threading.Lock(), False
+        forcing = StepLayout(step.inputs, step.outputs).forcing
+        places = [k for k, name in enumerate(step.inputs) if name in forcing]
+        self._columns = slice(None), slice(places[0], places[-1] + 1)  # read at the start and at the end
 
     def __call__(self, start: Tensor, end: Tensor) -> Tensor:
         """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, points innermost."""
@@ -220,7 +224,7 @@ class CompiledStep:
     def _block(self, *slots: Tensor) -> Tensor:
         """Return the outputs (output, row)."""
         n_rows = len(slots[0])
-        whole = [_whole_units(slot) for slot in slots]
+        whole = [_whole_units(slot, columns) for slot, columns in zip(slots, self._columns, strict=True)]
         return self._state(*whole, self._network(*whole))[:, :n_rows]
 
     def _compare(self, start: Tensor, end: Tensor) -> None:
@@ -245,14 +249,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "anemoi-ailand"
 
 
-def _whole_units(slot: Tensor) -> Tensor:
-    """Return a slot (row, input) as (input, row), the last row repeated to a multiple of the unit."""
+def _whole_units(slot: Tensor, columns: slice) -> Tensor:
+    """Return a slot (row, input) as (input, row), the last row repeated to a multiple of the unit.
+
+    Other columns than the given ones, which are not read, hold any value.
+    """
     n_rows, more = len(slot), -len(slot) % ROWS_COMPILED
-    if not more:
-        return slot.t().contiguous()
+    if not more and slot.t().is_contiguous():
+        return slot.t()
     whole = slot.new_empty((slot.shape[1], n_rows + more))
-    whole[:, :n_rows] = slot.t()
-    whole[:, n_rows:] = slot[-1].unsqueeze(-1)
+    whole[columns, :n_rows] = slot.t()[columns]
+    whole[columns, n_rows:] = slot[-1, columns].unsqueeze(-1)
     return whole
 
 

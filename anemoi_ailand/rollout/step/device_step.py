@@ -32,9 +32,9 @@ def execution_name(hidden: torch.dtype, processor: str) -> str:
     """Return the name of a compiled step that files record; steps of one name have the same values bitwise.
 
     >>> execution_name(torch.bfloat16, "x86_64-4f1c02").partition(", torch")[0]
-    'compiled, products in bfloat16'
+    'compiled, layers in bfloat16'
     """
-    return f"compiled, products in {str(hidden).removeprefix('torch.')}, torch {torch.__version__}, {processor}"
+    return f"compiled, layers in {str(hidden).removeprefix('torch.')}, torch {torch.__version__}, {processor}"
 
 
 @dataclass(frozen=True)

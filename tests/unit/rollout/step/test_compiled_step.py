@@ -113,7 +113,7 @@ def test_name_tells_torch_and_processor(monkeypatch):
         monkeypatch.setattr(torch, "__version__", version)
         monkeypatch.setattr(module, "_instructions", lambda flags=flags: flags)
         name = CompiledStep(CLOSED.land_step(), "network", "state").name
-        assert name.startswith("compiled, products in ") and f", torch {version}, " in name
+        assert name.startswith("compiled, layers in ") and f", torch {version}, " in name
         names.add(name)
     assert len(names) == 3
 
