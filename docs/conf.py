@@ -72,14 +72,23 @@ def kind(name: str) -> str:
     return "class" if inspect.isclass(found) else "function" if callable(found) else "data"
 
 
+def inherited_members(name: str) -> str:
+    """Return the option of autodoc for a class with a base in this package, whose methods are its own to users."""
+    found = getattr(anemoi_ailand, name)
+    bases = found.__mro__[1:] if inspect.isclass(found) else ()
+    foreign = [base.__name__ for base in bases if not base.__module__.startswith("anemoi_ailand.")]
+    return f"   :inherited-members: {', '.join(foreign)}\n" if len(foreign) < len(bases) else ""
+
+
 def write_api(app: Sphinx) -> None:
     """Write a page for each public name; pages that have not changed keep their time stamp."""
     folder = DOCS / "api" / "generated"
     folder.mkdir(exist_ok=True)
     options = {"class": "   :members:\n   :show-inheritance:\n", "function": "", "data": "   :no-value:\n"}
+    inherited = {name: inherited_members(name) for names in public_names().values() for name in names}
     pages = {
         folder / f"{name}.rst": f"{name}\n{'=' * len(name)}\n\n"
-        f".. auto{kind(name)}:: anemoi_ailand.{name}\n{options[kind(name)]}"
+        f".. auto{kind(name)}:: anemoi_ailand.{name}\n{options[kind(name)]}{inherited[name]}"
         for names in public_names().values()
         for name in names
     }
