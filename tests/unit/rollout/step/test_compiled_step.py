@@ -72,10 +72,10 @@ def test_bfloat16_changes_the_outputs_by_its_rounding():
 
 
 def test_rough_silu():
-    """Its error is below the rounding of bfloat16 where activations are, and .3 % of the argument beyond."""
+    """Its error is below the rounding of bfloat16, both where activations are and beyond."""
     x = torch.linspace(-30.0, 30.0, 6001)
     found = (fused_step._rough_silu(x) - torch.nn.functional.silu(x)).abs()
-    assert found[x.abs() < 4.0].max() < 6e-4 and (found / x.abs().clamp_min(4.0)).max() < 0.003
+    assert found[x.abs() < 4.0].max() < 3e-4 and (found / x.abs().clamp_min(4.0)).max() < 9e-4
 
 
 def test_each_network_has_its_own_file_and_shares_the_physics():
