@@ -45,10 +45,7 @@ def compile_library(
     Exception
         Whatever torch or the C++ compiler raise.
     """
-    from unittest.mock import patch
-
     from torch._inductor import aoti_compile_and_package, config  # seconds of imports
-    from torch._inductor.codegen.cpp import CppVecOverrides
 
     size = rows * torch.export.Dim("units", min=1, max=n_most)
     options = {
@@ -63,8 +60,7 @@ def compile_library(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        inline = patch.object(CppVecOverrides, "exp", staticmethod(_inline_exp))
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), config.patch(options), inline:
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), config.patch(options):
             shapes = tuple({value.dim() - 1: size} for value in arguments)
             program = torch.export.export(module.eval(), tuple(arguments), dynamic_shapes=shapes)
             package = aoti_compile_and_package(program, package_path=str(Path(folder) / "part.pt2"))
@@ -75,14 +71,6 @@ def compile_library(
     finally:
         torch.set_num_threads(threads)
         quiet.setLevel(level)
-
-
-def _inline_exp(x: object) -> str:
-    """Return C++ for a vector's exponential as a polynomial: a call of a function would empty all vector registers.
-
-    Its relative error is at most 2e-7, below -87.3 it is zero. Torch names it by a limit of 20 units in the last place.
-    """
-    return f"{x}.exp_u20()"
 
 
 def missing_compiler() -> str | None:
