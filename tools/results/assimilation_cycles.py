@@ -17,7 +17,7 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic import complete_file
-from tools.results.assimilation import EXTENDED, PAGE, SINGLE, SYSTEMS, TRANSFORM, YEAR, held_out
+from tools.results.assimilation import CARRIED, EXTENDED, PAGE, SINGLE, SYSTEMS, TRANSFORM, YEAR, held_out
 from tools.results.pages import Blocks, paragraph, table
 from tools.results.steps import SCORED, Inputs, checksum_of, key_of, once
 from tools.results.twin import (
@@ -26,6 +26,7 @@ from tools.results.twin import (
     Settings,
     Twin,
     climatological,
+    daily_growth,
     ensemble_run,
     extended_run,
     forecast_errors,
@@ -152,7 +153,11 @@ def year_of_cycles(dataset: Path) -> dict[str, list[float]]:
 def year_of(twin: Twin, often: int) -> dict[str, list[float]]:
     """Make the cycles of a twin; see :func:`year_of_cycles`."""
     b, seen = climatological(twin, twin.settings.background), _observations(twin, twin.days) >= often
-    runs = {SINGLE: single_run(twin)} | {f"{EXTENDED} {t}": extended_run(twin, n, b) for t, n in SYSTEMS.items()}
+    first, growth = climatological(twin, twin.settings.first), daily_growth(twin, twin.settings.growth)
+    runs = {SINGLE: single_run(twin)}
+    for title, names in SYSTEMS.items():
+        runs[f"{EXTENDED} {title}"] = extended_run(twin, names, b)
+        runs[f"{CARRIED} {title}"] = extended_run(twin, names, first, growth)
     rain = STEP_SECONDS * twin.truth[1:, :, twin.columns(("avg_tprate",))[0]].sum(0)[seen]
     quarter, month = min(QUARTER, twin.days // 2), min(MONTH, twin.days // 4)
     found = {}
