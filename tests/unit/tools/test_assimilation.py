@@ -160,7 +160,7 @@ def test_observations_take_a_bias_of_the_soil_away(world):
 
 
 def test_water_of_the_analyses_is_counted(world):
-    """What a year of cycles adds is the change of soil water by its analyses; without any, nothing."""
+    """A year of cycles adds the change of soil water by its analyses; without any, nothing."""
     found = assimilation_cycles.year_of(world, 1)
     single, *others = found.values()
     assert single[2] == 0.0 and all(values[2] != 0.0 for values in others)
