@@ -66,6 +66,8 @@ class Cycle:
         Precipitation of the window without such factors [kg m-2].
     signal : numpy.ndarray, shape (point,)
         Degrees of freedom for signal.
+    covariance : Tensor, shape (point, control, control), optional
+        Error of the background of the next window, if it is carried.
     feedback : dict of str to numpy.ndarray, shape (row,)
         ``background`` and ``analysis``, the equivalents; ``expected``, the variance of the background there;
         ``wetness`` of the first layer (0 at the wilting point, 1 at field capacity), and ``status``.
@@ -77,6 +79,7 @@ class Cycle:
     rain: np.ndarray
     precipitation: np.ndarray
     signal: np.ndarray
+    covariance: Tensor | None = None
     feedback: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -107,12 +110,18 @@ class CycleRunner:
         )
 
     def run(
-        self, state: LandState, forcing: Mapping[str, np.ndarray], placed: PlacedObservations, number: int
-    ) -> Cycle:
-        """Analyse and run one window, number ``number``, from its start state; forcing has shape (step, point)."""
+        self, state: LandState, forcing: Mapping[str, np.ndarray], placed: PlacedObservations, number: int,
+        covariance: Tensor | None = None,
+    ) -> Cycle:  # fmt: skip
+        """Analyse and run one window, number ``number``, from its start state; forcing has shape (step, point).
+
+        ``covariance`` is that of the window before, if there is one and it is carried.
+        """
         n_points = next(iter(forcing.values())).shape[1]
         rain = forcing["avg_tprate"].sum(0, dtype=np.float64) * STEP.total_seconds()
-        cycle = Cycle(state, {}, {}, np.zeros(n_points), rain, np.zeros(n_points))
+        if covariance is None and self.settings.controls.growth:
+            covariance = self._covariance.repeat(n_points, 1, 1)
+        cycle = Cycle(state, {}, {}, np.zeros(n_points), rain, np.zeros(n_points), covariance)
         nothing = np.full(len(placed), np.nan)
         cycle.feedback = {n: nothing.copy() for n in ("background", "analysis", "expected")}
         cycle.feedback |= {"status": placed.status.copy(), "wetness": self._wetness(state, placed.points)}
@@ -136,6 +145,8 @@ class CycleRunner:
             rows = soil[blocks == block]
             seed = (self.settings.seed * 1_000_003 + number) * 1_000_003 + int(block)
             state, forcing = self._analysed(cycle, state, forcing, placed.take(rows), rows, seed)
+        if cycle.covariance is not None:
+            cycle.covariance = self._carried(cycle.covariance, state, forcing)
         stops = {self._step(state.date, t) for t in placed.stamps[placed.depths]}
         outputs, first, start = [], 0, state.date
         for stop in sorted({*stops, steps}):
@@ -160,7 +171,7 @@ class CycleRunner:
         slots = self._slots(here, forcing, w.points, n_steps)
         fast = AssimilationWindow(land.fast, land.layout, *slots, self._factors(n_steps), w.names, w.steps)
         background = fast.background
-        covariance = self._with_rain(background.shape[1])
+        covariance = self._background_error(cycle, w.points, background.shape[1])
         observe = lambda x: fast(x)[:, w.columns.to(x.device)]  # noqa: E731
         jacobian = self._jacobian(fast, slots, w, covariance, n_steps, seed)
         predicted = observe(background)
@@ -178,6 +189,8 @@ class CycleRunner:
         self._judge(cycle, w, rows, predicted, expected, (observed, good))
         x = background + made.increments
         n = len(self.controls)
+        if cycle.covariance is not None:
+            cycle.covariance[torch.from_numpy(w.points)] = made.covariance[:, :n, :n]
         x[:, :n] = self._limited(here, background[:, :n], x[:, :n])
         self._add(cycle, state.date, self.controls, w.points, (x - background)[:, :n])
         if s.controls.rain:
@@ -209,11 +222,33 @@ class CycleRunner:
         rain = [ForcingFactor(f"rain day {d + 1}", PRECIPITATION, d * n + 1, (d + 1) * n) for d in days]
         return [*self.controls, *rain]
 
-    def _with_rain(self, n_controls: int) -> Tensor:
-        """Return the background error of soil and factors of rain, which do not correlate."""
-        soil, further = self._covariance, n_controls - len(self.controls)
-        rain = self.settings.controls.rain**2 * torch.eye(further, dtype=soil.dtype)
-        return torch.block_diag(soil, rain) if further else soil
+    def _background_error(self, cycle: Cycle, points: np.ndarray, n_controls: int) -> Tensor:
+        """Return the error (point, control, control) of soil and factors of rain, which do not correlate."""
+        n, carried = len(self.controls), cycle.covariance
+        found = torch.diag(self._covariance.new_full((n_controls,), self.settings.controls.rain**2))
+        found = found.repeat(len(points), 1, 1)
+        found[:, :n, :n] = self._covariance if carried is None else carried[torch.from_numpy(points)]
+        return found
+
+    def _carried(self, covariance: Tensor, state: LandState, forcing: Mapping[str, np.ndarray]) -> Tensor:
+        r"""Return the error at the end of a window, :math:`M P M^T + Q`, from that of its analysis.
+
+        M is the Jacobian of the controls over the window, and Q grows by the day. No standard deviation exceeds that of
+        the first background.
+        """
+        n_steps, land, parts = len(next(iter(forcing.values()))), self.land, []
+        growth = [self.settings.controls.growth[n] for n in self.controls]  # type: ignore[index]
+        days = n_steps / _STEPS_A_DAY
+        added = days * torch.diag(covariance.new_tensor(growth)) ** 2
+        for points in torch.arange(len(covariance)).split(POINTS_AT_ONCE):
+            slots = self._slots(state_at(state, points.numpy()), forcing, points.numpy(), n_steps)
+            window = AssimilationWindow(land.fast, land.layout, *slots, self.controls, self.controls)
+            m = window.jacobian(window.background, torch.tensor([_change(n) for n in self.controls]))
+            parts.append(m @ covariance[points] @ m.mT + added)
+        found = torch.cat(parts)
+        first = torch.diagonal(self._covariance)
+        limit = (first / torch.diagonal(found, dim1=-2, dim2=-1)).clamp_max(1.0).sqrt()
+        return limit[:, :, None] * found * limit[:, None]
 
     def _jacobian(
         self, fast: AssimilationWindow, slots: tuple[Tensor, Tensor], w: WindowObservations, covariance: Tensor,
@@ -234,8 +269,8 @@ class CycleRunner:
             )
             return lambda x: exact.jacobian(x)[:, w.columns].detach()
         if way == "differences":
-            kinds = [next(size for kind, size in CHANGES.items() if n.startswith(kind)) for n in fast.controls]
-            return lambda x: fast.jacobian(x, torch.tensor(kinds))[:, w.columns]
+            sizes = torch.tensor([_change(n) for n in fast.controls])
+            return lambda x: fast.jacobian(x, sizes)[:, w.columns]
         root = torch.linalg.cholesky(covariance)
 
         def regression(x: Tensor) -> Tensor:
@@ -409,6 +444,10 @@ class CycleRunner:
     @staticmethod
     def _step(start: datetime, stamp: np.datetime64) -> int:
         return int((stamp - np.datetime64(start, "s")) / np.timedelta64(STEP_HOURS, "h"))
+
+
+def _change(control: str) -> float:
+    return next(size for kind, size in CHANGES.items() if control.startswith(kind))
 
 
 def correlated(names: Sequence[str], errors: np.ndarray, correlation: float) -> np.ndarray:

@@ -37,6 +37,11 @@ class Background(Strict):
         Standard deviation of each control, in its unit; the controls are ``swvl`` and ``stl`` of some layers.
     correlation : float
         Correlation r of neighbouring layers; those k layers apart correlate by r^k. Water and heat do not correlate.
+    growth : mapping of str to float, optional
+        Standard deviation of the error that weather and network add to each control in a day. The error of the
+        background is then carried from window to window (the full extended Kalman filter), at most ``error``. Without
+        it, every window has the same error: it forgets that earlier observations have made it smaller, and in a year
+        trusts them too much.
     rain : float
         Standard deviation of a factor of rain and snow for each day of the window; 0 for none.
     jacobian : {'differences', 'adjoint', 'ensemble'}
@@ -47,6 +52,7 @@ class Background(Strict):
 
     error: dict[str, Positive] = {"swvl1": 0.03, "swvl2": 0.025, "swvl3": 0.02}
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.6
+    growth: dict[str, Positive] | None = None
     rain: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
     jacobian: Way = "differences"
     iterations: Annotated[int, Field(ge=1, le=20)] = 4
@@ -58,6 +64,12 @@ class Background(Strict):
         if not value or (unknown := [n for n in value if n not in known]):
             raise ValueError(f"controls are {known}; {unknown if value else 'none'} cannot be one")
         return {n: value[n] for n in known if n in value}
+
+    @model_validator(mode="after")
+    def _of_each(self) -> Background:
+        if self.growth is not None and set(self.growth) != set(self.error):
+            raise ValueError(f"`growth` has {sorted(self.growth)}; give it for {sorted(self.error)}, or null")
+        return self
 
 
 class Members(Strict):
@@ -167,6 +179,8 @@ class Settings(Strict):
     def _fits(self) -> Settings:
         if self.controls.rain and self.method == "etkf":
             raise ValueError("`controls.rain` belongs to sekf and 4dvar; in an ensemble, `members.forcing` has rain")
+        if self.controls.growth and self.method == "etkf":
+            raise ValueError("`controls.growth` belongs to sekf and 4dvar; an ensemble carries its error by itself")
         if self.controls.rain and self.window_hours % 24:
             raise ValueError("`controls.rain` has a factor a day, so that the window needs whole days")
         return self

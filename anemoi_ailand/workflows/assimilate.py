@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from anemoi_ailand.assimilation.cycle import Cycle, CycleRunner, member_states
 from anemoi_ailand.assimilation.placed_observations import PlacedObservations, Status, place_observations
@@ -105,11 +106,12 @@ def settings_of(given: Settings | str | Path | Mapping[str, Any] | None, options
 
 @dataclass(frozen=True)
 class _Start:
-    """State of all members before a window, number of the next one, and progress of the perturbations."""
+    """State of all members before a window, number of the next one, progress of the perturbations, carried error."""
 
     state: LandState
     number: int
     progress: dict[str, np.ndarray]
+    covariance: Tensor | None = None
 
 
 class Assimilation:
@@ -171,13 +173,14 @@ class Assimilation:
         with exclusive(self.files.folder), full_disk(self.files.folder), StopRequest() as stop:
             begin = self._resumed() or self._first()
             runner = CycleRunner(self.stepper, s, self.kept, self.ensemble)
-            state, hours = begin.state, timedelta(hours=s.window_hours)
+            state, covariance, hours = begin.state, begin.covariance, timedelta(hours=s.window_hours)
             with Progress(len(self.starts) * s.window_hours // STEP_HOURS, True, "Assimilation") as bar:
                 bar.add(begin.number * s.window_hours // STEP_HOURS)
                 for number in range(begin.number, len(self.starts)):
                     start = self.starts[number]
-                    cycle = runner.run(state, self._forcing(start), self.placed.between(start, start + hours), number)
-                    state = cycle.state
+                    placed = self.placed.between(start, start + hours)
+                    cycle = runner.run(state, self._forcing(start), placed, number, covariance)
+                    state, covariance = cycle.state, cycle.covariance
                     self._save(number, cycle)
                     bar.steps(s.window_hours // STEP_HOURS)
                     used = int((cycle.feedback["status"] == Status.USED).sum())
@@ -314,6 +317,8 @@ class Assimilation:
         arrays |= {f"feedback/{n}": v for n, v in cycle.feedback.items()}
         for date, fields in cycle.increments.items():
             arrays |= {f"increment/{date.isoformat()}/{n}": v for n, v in fields.items()}
+        if cycle.covariance is not None:
+            arrays["covariance"] = cycle.covariance.numpy(force=True)
         if self.ensemble is not None:
             arrays |= {f"progress/{n}": v for n, v in self.ensemble.progress().items()}
         header = {
@@ -349,7 +354,8 @@ class Assimilation:
             progress = {n.removeprefix("progress/"): v for n, v in arrays.items() if n.startswith("progress/")}
             if self.ensemble is not None:
                 self.ensemble.restore(progress, number * self.settings.window_hours // STEP_HOURS)
-            return _Start(state, number, progress)
+            carried = torch.from_numpy(arrays["covariance"]) if "covariance" in arrays else None
+            return _Start(state, number, progress, carried)
         return None
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tools.results import (
     assimilation,
+    assimilation_cycles,
     assimilation_windows,
     commands,
     coupling,
@@ -57,6 +58,7 @@ PARTS = {
     derivatives.PART: Part(("reference", "differences"), derivatives.renew),
     assimilation.PART: Part(("reference",), assimilation.renew),
     assimilation_windows.PART: Part(("reference",), assimilation_windows.renew),
+    assimilation_cycles.PART: Part(("reference",), assimilation_cycles.renew),
     ensembles.PART: Part(("reference",), ensembles.renew),
     coupling.PART: Part(("reference",), coupling.renew),
     diagnosis.PART: Part(("reference", "nature"), diagnosis.renew),

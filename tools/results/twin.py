@@ -23,7 +23,7 @@ from anemoi_ailand.assimilation.ensemble_filter import ensemble_analysis
 from anemoi_ailand.assimilation.extended_kalman_filter import extended_kalman_analysis
 from anemoi_ailand.assimilation.regression import regression_jacobian, unexplained
 from anemoi_ailand.assimilation.window import AssimilationWindow
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
@@ -117,12 +117,15 @@ class Run:
         Degrees of freedom for signal, all analyses together.
     used : Tensor, shape (row,)
         Number of observations that were used.
+    added : Tensor, shape (row,)
+        Water that all analyses added, less what they took away [kg m-2].
     """
 
     soil: Tensor
     spread: Tensor
     signal: Tensor
     used: Tensor
+    added: Tensor
 
 
 class Twin:
@@ -144,12 +147,15 @@ class Twin:
         First year of the climatology, which has all years before ``year``.
     starts : sequence of str
         Month and day of the starts.
+    days : int, optional
+        Length of an experiment; :data:`DAYS` if not given.
     """
 
     def __init__(
         self, dataset: Path, checkpoint: str, year: int, points: np.ndarray, realisation: int,
-        settings: Settings, first_year: int = 2018, starts: Sequence[str] = STARTS,
+        settings: Settings, first_year: int = 2018, starts: Sequence[str] = STARTS, days: int | None = None,
     ) -> None:  # fmt: skip
+        self.days = days or DAYS
         self.settings, self.seed = settings, 1000 * year + realisation
         self.step = open_step(checkpoint)
         self.model: Model = BlockStep(self.step)
@@ -159,7 +165,7 @@ class Twin:
         self.places = np.tile(stored.latitudes[points], len(starts)), np.tile(stored.longitudes[points], len(starts))
         years = list(range(first_year, year))
         self.dates = [np.datetime64(f"{year}-{d}") for d in starts]
-        truth = [self._read(d, DAYS * STEPS_A_DAY + 1) for d in self.dates]
+        truth = [self._read(d, self.days * STEPS_A_DAY + 1) for d in self.dates]
         self.truth = torch.from_numpy(np.concatenate(truth, axis=1))  # (time, row, name)
         before = years[realisation % len(years)]
         another = [self._read(np.datetime64(f"{before}-{d}"), 1)[0] for d in starts]
@@ -273,8 +279,8 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
     first = twin.background[:, [layout.prognostic.index(n) for n in SOIL]]
     slot = twin.start(twin.members_weather[0], twin.limited(first + s.inflation * draws))
     drift = torch.tensor(MODEL_ERROR)
-    signal, used, soil, spread = torch.zeros(rows), torch.zeros(rows), [], []
-    for k in range(1, DAYS * STEPS_A_DAY + 1):
+    signal, used, added, soil, spread = torch.zeros(rows), torch.zeros(rows), torch.zeros(rows), [], []
+    for k in range(1, twin.days * STEPS_A_DAY + 1):
         end = twin.slot(k, twin.members_weather[k])
         out = twin.model(slot, end)
         slot = layout.next_start(slot, end, out)
@@ -284,6 +290,7 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
             observed = _checked(twin, names, k, slot, predicted)
             error, background = variances(names, s.equivalent), water.permute(1, 2, 0).contiguous()
             made, information = ensemble_analysis(background, predicted, observed, error, to_spread=s.to_spread)
+            added = added + mass((made - background).mean(-1))
             water, signal = made.permute(2, 0, 1).contiguous(), signal + information
             used = used + observed.isfinite().sum(-1)
         if last := k % STEPS_A_DAY == 0:
@@ -292,8 +299,8 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
         slot = slot.index_copy(-1, soil_columns, water.flatten(0, 1))
         if last:
             soil.append(water.mean(0))
-            spread.append(torch.cat([water.std(0), (water[..., : len(ROOTS)] @ SHARES).std(0)[..., None]], -1))
-    return Run(torch.stack(soil), torch.stack(spread), signal, used)
+            spread.append(torch.cat([water.std(0), root_zone(water).std(0)[..., None]], -1))
+    return Run(torch.stack(soil), torch.stack(spread), signal, used, added)
 
 
 def _of_the_ground(twin: Twin, names: Sequence[str], k: int, predicted: Tensor) -> Tensor:
@@ -317,11 +324,11 @@ def _checked(twin: Twin, names: Sequence[str], k: int, slot: Tensor, predicted: 
 def single_run(twin: Twin) -> Run:
     """Run without members and without observations: the open loop of the extended filter."""
     slot, soil = twin.start(twin.weather[0]), []
-    for day in range(DAYS):
+    for day in range(twin.days):
         window = AssimilationWindow(twin.model, twin.layout, slot, twin.day(day), ROOTS, ROOTS)
         slot = window.after(window.background)
         soil.append(slot[:, twin.layout.columns(SOIL)])
-    return _single(soil, torch.zeros(len(slot)), torch.zeros(len(slot)))
+    return _single(soil, *torch.zeros(3, len(slot)))
 
 
 def extended_run(
@@ -343,10 +350,10 @@ def extended_run(
     """
     layout, exact = twin.layout, PhysicalStep(twin.step) if way == "adjoint" else twin.model
     slot, soil = twin.start(twin.weather[0]), []
-    signal, used = torch.zeros(len(slot)), torch.zeros(len(slot))
+    signal, used, added = torch.zeros(3, len(slot))
     rng = torch.Generator().manual_seed(twin.seed + 9)
     at = sorted({s for n in names for s in STEPS[n]})
-    for day in range(DAYS):
+    for day in range(twin.days):
         ends = twin.day(day)
         window, plain, whole = (
             AssimilationWindow(model, layout, slot, ends, ROOTS, to, steps)
@@ -362,18 +369,24 @@ def extended_run(
         departures = observations.first_guess_check(departures, expected)
         made = extended_kalman_analysis(departures, h, covariance, error)
         signal, used = signal + made.signal, used + departures.isfinite().sum(-1)
-        x = twin.limited(x + made.increments)
+        analysis = twin.limited(x + made.increments)
+        added, x = added + mass(analysis - x), analysis
         slot = whole.after(x)
         if growth is not None:
             m = _jacobian(whole, x, covariance, "differences", rng)
             covariance = m @ made.covariance @ m.mT + growth
         soil.append(slot[:, layout.columns(SOIL)])
-    return _single(soil, signal, used)
+    return _single(soil, signal, used, added)
 
 
-def _single(soil: Sequence[Tensor], signal: Tensor, used: Tensor) -> Run:
+def _single(soil: Sequence[Tensor], signal: Tensor, used: Tensor, added: Tensor) -> Run:
     found = torch.stack(list(soil))
-    return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used)
+    return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used, added)
+
+
+def mass(change: Tensor) -> Tensor:
+    """Return the mass [kg m-2] of a change of soil water (row, layer) in the first layers."""
+    return WATER_DENSITY * change @ torch.tensor(SOIL_LAYER_THICKNESS[: change.shape[-1]])
 
 
 def _jacobian(window: AssimilationWindow, x: Tensor, covariance: Tensor, way: str, rng: torch.Generator) -> Tensor:
@@ -409,6 +422,30 @@ def static(twin: Twin, deviation: float = 0.01) -> Tensor:
     return (deviation**2 * torch.eye(len(ROOTS))).expand(len(twin.background), -1, -1)
 
 
+def forecast_errors(twin: Twin, soil: Tensor, first: int, days: int) -> Tensor:
+    """Return the RMSE of `2t` and `2d` in a forecast from other soil water, (row, name).
+
+    The forecast begins at the end of day ``first`` (from 0) with the state of ecLand but the soil water ``soil`` (row,
+    layer), and has the true weather, so that nothing else is wrong.
+    """
+    names, layout = ("2t", "2d"), twin.layout
+    columns, at = [layout.outputs.index(n) for n in names], twin.columns(names)
+    time = (first + 1) * STEPS_A_DAY
+    slot = twin.truth[time][:, : len(twin.step.inputs)].index_copy(-1, layout.columns(SOIL), soil)
+    squares = torch.zeros(len(soil), len(names))
+    for k in range(time + 1, time + days * STEPS_A_DAY + 1):
+        end = twin.truth[k][:, : len(twin.step.inputs)]
+        out = twin.model(slot, end)
+        squares = squares + (out[:, columns] - twin.truth[k][:, at]).square()
+        slot = layout.next_start(slot, end, out)
+    return (squares / (days * STEPS_A_DAY)).sqrt()
+
+
 def root_zone_error(twin: Twin, run: Run) -> Tensor:
     """Return the error of the root zone at the end of each day [m3 m-3], (day, row)."""
-    return (run.soil - twin.true_soil)[..., : len(ROOTS)] @ SHARES
+    return root_zone(run.soil - twin.true_soil)
+
+
+def root_zone(soil: Tensor) -> Tensor:
+    """Return the mean of the root zone (...) of soil water (..., layer)."""
+    return soil[..., : len(ROOTS)] @ SHARES

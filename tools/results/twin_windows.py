@@ -16,13 +16,13 @@ from anemoi_ailand.assimilation.variational import variational_analysis
 from anemoi_ailand.assimilation.window import PRECIPITATION, AssimilationWindow, ForcingFactor
 from tools.results.twin import (
     CHANGE,
-    DAYS,
     ROOTS,
     SOIL,
     STEPS_A_DAY,
     Run,
     Twin,
     climatological,
+    mass,
     root_zone_error,
     variances,
 )
@@ -68,8 +68,8 @@ WINDOWS = {
 def window_run(twin: Twin, names: Sequence[str], s: WindowSettings) -> Run:
     """Run through windows, each with its analysis, and return the soil at the end of each day."""
     slot, soil, layout = twin.start(twin.weather[0]), [], twin.layout
-    signal, used = torch.zeros(len(slot)), torch.zeros(len(slot))
-    for first in range(0, DAYS, s.days):
+    signal, used, added = torch.zeros(3, len(slot))
+    for first in range(0, twin.days, s.days):
         ends = torch.cat([twin.day(d) for d in range(first, first + s.days)])
         rain = [_factor(d) for d in range(s.days)] if s.rain else []
         at = range(1, len(ends) + 1)
@@ -92,6 +92,7 @@ def window_run(twin: Twin, names: Sequence[str], s: WindowSettings) -> Run:
         )  # fmt: skip
         x = background + made.increments
         x = torch.cat([twin.limited(x[:, : len(ROOTS)]), x[:, len(ROOTS) :].clamp_min(0.0)], -1)
+        added = added + mass((x - background)[:, : len(ROOTS)])
         signal, used = signal + made.signal, used + observed.isfinite().sum(-1)
         every = AssimilationWindow(
             twin.model, layout, slot, ends, [*ROOTS, *rain], SOIL, range(STEPS_A_DAY, len(ends) + 1, STEPS_A_DAY)
@@ -99,7 +100,7 @@ def window_run(twin: Twin, names: Sequence[str], s: WindowSettings) -> Run:
         soil += every(x).unflatten(-1, (s.days, len(SOIL))).unbind(1)
         slot = every.after(x)
     found = torch.stack(soil)
-    return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used)
+    return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used, added)
 
 
 def _factor(day: int) -> ForcingFactor:

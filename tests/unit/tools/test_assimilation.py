@@ -12,7 +12,7 @@ import xarray as xr
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from tools.results import assimilation, assimilation_windows, twin, twin_snow, twin_windows
+from tools.results import assimilation, assimilation_cycles, assimilation_windows, twin, twin_snow, twin_windows
 
 POINTS, DAYS = np.arange(12), 4
 
@@ -39,11 +39,10 @@ def world():
     """Twin of a few days in July with a small ensemble."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(twin, "StoredFields", Sample)
-        patch.setattr(twin, "DAYS", DAYS)
-        patch.setattr(twin_windows, "DAYS", DAYS)
         patch.setattr(twin, "EXISTING", dict.fromkeys(twin.EXISTING, 1.0))
         settings = twin.Settings(members=8)
-        yield twin.Twin(Path("$AILAND_SAMPLE"), "ailand", 2022, POINTS, 0, settings, first_year=2020, starts=("07-15",))
+        yield twin.Twin(Path("$AILAND_SAMPLE"), "ailand", 2022, POINTS, 0, settings, first_year=2020, starts=("07-15",),
+                        days=DAYS)  # fmt: skip
 
 
 def error(world, run):
@@ -138,6 +137,40 @@ def test_window_of_a_day_is_the_extended_filter(world):
     settings = twin_windows.WindowSettings(DAYS, True, 2, 1.0, 1.0)
     long = twin_windows.window_run(world, names, settings)
     assert long.soil.shape == found.soil.shape and error(world, long) < error(world, twin.single_run(world))
+
+
+def test_forecasts_from_the_soil_of_ecland_gain_all(world):
+    """By definition all of the possible gain; without observations there is none to tell."""
+    found = assimilation_cycles.forecasts_of(world, 2, 2)
+    rows = [line.strip("| ").split(" | ") for line in assimilation_cycles.forecasts_table(found).splitlines()[2:]]
+    assert rows[0][2:4] == ["-", "-"] and rows[-1][2] == rows[-1][5] == "1.00"
+    assert len(rows) == 2 + 2 * len(assimilation.SYSTEMS) and float(rows[-1][1]) < float(rows[0][1])
+
+
+def test_observations_take_a_bias_of_the_soil_away(world):
+    """Faster than time alone, in both filters; the background is put back."""
+    before = world.background.clone()
+    found = assimilation_cycles.recovery_of(world, 2.0, (2, DAYS), 1)
+    assert torch.equal(world.background, before)
+    start = found[assimilation.SINGLE][0]
+    for free, filter_ in ((assimilation.SINGLE, assimilation.EXTENDED), ("ensemble", assimilation.TRANSFORM)):
+        assert found[filter_][0] == start > found[filter_][2] and found[filter_][2] < found[free][2]
+    rows = assimilation_cycles.recovery_table({"wet": found}).splitlines()[2:]
+    assert len(rows) == 4 and all(row.startswith("| wet | ") for row in rows)
+
+
+def test_water_of_the_analyses_is_counted(world):
+    """A year of cycles adds the change of soil water by its analyses; without any, nothing."""
+    found = assimilation_cycles.year_of(world, 1)
+    single, *others = found.values()
+    assert single[2] == 0.0 and all(values[2] != 0.0 for values in others)
+    rows = assimilation_cycles.year_table(found).splitlines()[2:]
+    assert rows[0].endswith("| - | - |") and rows[1].endswith(" % |")
+    b = twin.climatological(world, 0.5)
+    none = {n: torch.full_like(v, torch.nan) for n, v in world.observed.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "observed", none)
+        assert not twin.extended_run(world, ("swvl1",), b).added.any()
 
 
 def test_scores_of_snow():

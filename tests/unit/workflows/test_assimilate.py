@@ -23,6 +23,8 @@ from anemoi_ailand.workflows import assimilation_files
 from anemoi_ailand.workflows.assimilate import Assimilation, assimilate, settings_of
 
 DAYS = ("2022-06-01", "2022-06-02")
+#: Error that a day adds.
+GROWTH = {"swvl1": 0.017, "swvl2": 0.006, "swvl3": 0.0015}
 #: Observations of soil water a day, of temperature at all stamps, of snow once, and rows that have to be refused.
 ERRORS = {"swvl1": 0.02, "2t": 1.0, "sde": 0.03}
 
@@ -99,10 +101,10 @@ def test_no_observations_is_the_open_loop(tmp_path, method, without_report):
         assert increments.sizes["time"] == 0
 
 
-@pytest.mark.parametrize(("method", "hours"), [("sekf", 24), ("etkf", 6)])
-def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, observations, without_report, monkeypatch):
+@pytest.mark.parametrize(("method", "hours", "growth"), [("sekf", 24, GROWTH), ("etkf", 6, None)])
+def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, growth, observations, without_report, monkeypatch):
     """A run that fails after its first window, started again, leaves the files of one without interruption."""
-    given = {"method": method, "observations": observations, "window_hours": hours}
+    given = {"method": method, "observations": observations, "window_hours": hours, "controls": {"growth": growth}}
     whole = assimilate(**options(tmp_path / "a", **given))
     saved = Assimilation._save
 
@@ -124,6 +126,21 @@ def test_interrupted_run_resumes_bitwise(tmp_path, method, hours, observations, 
         with xr.open_dataset(whole / name) as a, xr.open_dataset(cut / name) as b:
             xr.testing.assert_identical(a.drop_attrs(), b.drop_attrs())
     assert [p.name for p in (tmp_path / "b").iterdir() if not p.name.startswith(".")] == ["out"]
+
+
+def test_error_of_the_background_is_carried(tmp_path, observations, without_report, monkeypatch):
+    """It shrinks where the soil is observed, in the layers above most, grows back, and never exceeds the first one."""
+    kept = []
+    saved = Assimilation._save
+    monkeypatch.setattr(Assimilation, "_save", lambda *a: (kept.append(a[2].covariance.clone()), saved(*a)))
+    assimilate(**options(tmp_path, observations=observations, controls={"growth": GROWTH}))
+    first = np.array(list(Settings(data="x", start=DAYS[0], end=DAYS[1]).controls.error.values()))
+    found = np.stack([torch.diagonal(c, dim1=-2, dim2=-1).sqrt().numpy() for c in kept])
+    ratio = found / first
+    assert (ratio <= 1.0 + 1e-5).all() and (ratio[0, :, 0] < 0.9).any()
+    assert np.median(ratio[0, :, 0]) < np.median(ratio[0, :, 2])
+    with pytest.raises(ValueError, match=r"`growth` has \['swvl1'\]; give it for"):
+        assimilate(**options(tmp_path / "b", controls={"growth": {"swvl1": 0.01}}))
 
 
 def test_first_year_of_the_sample_gives_no_alarm(tmp_path, without_report, caplog):
