@@ -13,7 +13,8 @@ import pytest
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.plausibility.checker import Checker, Implausible, check_period
-from anemoi_ailand.data.plausibility.rules import DAYS, FIRST, FORCING, STATE, STATIC
+from anemoi_ailand.data.plausibility.rules import FIRST, FORCING, STATE, STATIC
+from anemoi_ailand.data.plausibility.rules_over_days import DAYS
 from anemoi_ailand.data.plausibility.sunshine import (
     LargestInsolation,
     compare_clocks,
