@@ -16,11 +16,12 @@ from datetime import datetime
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP, STEP_SECONDS
+from anemoi_ailand.constants import STEP, STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.plausibility.findings import Finding
-from anemoi_ailand.data.plausibility.jumps import DAY, WEATHER, another_time, unusual_weather
+from anemoi_ailand.data.plausibility.jumps import WEATHER, another_time, unusual_weather
 from anemoi_ailand.data.plausibility.rules import AT_START, Rule
 from anemoi_ailand.data.plausibility.rules_over_days import (
+    DAY,
     DAYS,
     DRY,
     FIRST_DAYS,
@@ -37,7 +38,7 @@ DAYS_OF_CLOCK = 8
 
 #: Steps of a period, as of the windows of :mod:`~anemoi_ailand.data.plausibility.training_data`, and periods that are
 #: judged together: two months and a year.
-_PERIOD, _PERIODS, _YEAR = 32, 8, 46
+_PERIOD, _PERIODS, _YEAR = 32, 8, 45
 
 #: Points that are looked at, at most, spread over all.
 _POINTS = 500
@@ -79,7 +80,7 @@ _SHARE = Rule(
 
 _NO_RULE: Callable[[np.ndarray], np.ndarray] = lambda x: x  # noqa: E731
 
-#: Brightest step of days at all places, and of two months at one. At least 0.65 and 0.52.
+#: Brightest step of days at all places, and of two months at one. At least 0.65 and 0.52, at most 0.95.
 _DIM = Rule(
     "dim_days", "The highest short-wave radiation of some days at twenty distant places and more, as a share of that "
     "outside the atmosphere,", "1", ("avg_sdswrf",), _NO_RULE, plausible=(0.5, None),
@@ -87,13 +88,13 @@ _DIM = Rule(
 )  # fmt: skip
 _DIM_MONTHS = Rule(
     "dim_months", "The highest short-wave radiation of 64 days, as a share of that outside the atmosphere,", "1",
-    ("avg_sdswrf",), _NO_RULE, plausible=(0.47, None), advice=_DIM.advice,
+    ("avg_sdswrf",), _NO_RULE, plausible=(0.47, 1.0), advice=_DIM.advice,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Period:
-    """Extremes and means of a period, each of shape (point,); ``of`` has those that the rules of the climate name."""
+    """Extremes and means of a period, each of shape (point,); ``of`` has those that rules of months name."""
 
     brightest: np.ndarray
     lit: np.ndarray
@@ -213,7 +214,7 @@ class Days:
         if not {"avg_sdswrf", "largest", "avg_tprate", *DRY.needs} <= fields.keys():
             return
         humidity = DRY.value(*(fields[n] for n in DRY.needs))
-        self._whole.append(_Period(*_brightest(fields), _sums(fields, humidity)))
+        self._whole.append(_Period(*_brightest(fields), _sums(fields, humidity, self._dates)))
         last = [*self._whole][-_PERIODS:]
         if self._is_far and len(last) > 1 and not any(p.of["rain"].any() for p in last[-2:]):
             typical = float(np.median(humidity))
@@ -221,7 +222,7 @@ class Days:
         if len(last) == _PERIODS:
             lit = np.sum([p.lit for p in last], axis=0) >= _LIT_STEPS
             brightest = np.max([p.brightest for p in last], axis=0)
-            self._apply(_DIM_MONTHS, np.where(lit, brightest, 1.0), self._dates[:1], self._where)
+            self._apply(_DIM_MONTHS, np.where(lit, brightest, 0.9), self._dates[:1], self._where)
         for rules, number in ((MONTHS, _PERIODS), (YEAR, _YEAR)):
             if len(self._whole) >= number:
                 some = [p.of for p in self._whole][-number:]
@@ -297,10 +298,17 @@ def _are_far(where: Places) -> bool:
     return len(np.unique(np.round(np.stack(where), 2), axis=1).T) >= _PLACES
 
 
-def _sums(fields: Mapping[str, np.ndarray], humidity: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what the rules of the climate need of a period, each of shape (point,)."""
+def _sums(
+    fields: Mapping[str, np.ndarray], humidity: np.ndarray, dates: Sequence[datetime]
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return what rules of months need of a period, each of shape (point,), or (hour, point) of changes."""
     rain = fields["avg_tprate"] * STEP_SECONDS  # kg m-2
     found = {"rain": rain.sum(axis=0), "largest_rain": rain.max(axis=0), "wet_steps": (rain > 0.0).sum(axis=0)}
+    change, hours = np.diff(fields["avg_tprate"], axis=0), np.array([date.hour // STEP_HOURS for date in dates[1:]])
+    found |= {
+        name: np.stack([at[hours == k].sum(axis=0) for k in range(DAY)])
+        for name, at in (("rain_downs", change < 0.0), ("rain_changes", change != 0.0))
+    }
     means = {"temperature": "avg_t", "lai_lv": "lai_lv", "lai_hv": "lai_hv"}
     return found | {"humidity": humidity} | {n: fields[of].mean(axis=0) for n, of in means.items() if of in fields}
 

@@ -18,6 +18,7 @@ import numpy as np
 from anemoi_ailand.constants import STEP
 from anemoi_ailand.data.plausibility.findings import Finding
 from anemoi_ailand.data.plausibility.rules import Rule
+from anemoi_ailand.data.plausibility.rules_over_days import DAY
 from anemoi_ailand.data.plausibility.sunshine import Places
 from anemoi_ailand.variables import variable
 
@@ -32,9 +33,9 @@ SLOW = {
 #: Weather whose records are compared with those of the day before and the day after.
 WEATHER = ("avg_t", "avg_q", "avg_sdlwrf", "avg_sp")
 
-#: Records of a day, and spikes against a day before and after over those usual in the period, the median of variables.
+#: Spikes against a day before and after over those usual in the period, the median of variables.
 #: At most 2.5 at twenty places of the reference set, 1.8 at forty; of a month away 2.6 to 4, of half a year 3.5 to 10.
-DAY, _UNUSUAL = 4, 3.0
+_UNUSUAL = 3.0
 
 _ADVICE = "A chunk of the dataset, or a record of the file, may hold another day: copy it or make it again."
 

@@ -364,6 +364,11 @@ def _typical_of_standard(pressure: np.ndarray, geopotential: np.ndarray) -> np.n
     return np.full_like(found, np.nanmedian(found))
 
 
+def _typical_of_many(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    found = _typical_of_standard(pressure, geopotential)
+    return found if found.size >= MANY_POINTS else np.ones_like(found)
+
+
 def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     """Return the height of z in metres above z as a geopotential, where all points that contradict it are in metres."""
     as_geopotential, as_metres = (np.log(_of_standard(pressure, z)) for z in (geopotential, GRAVITY * geopotential))
@@ -407,6 +412,9 @@ FIRST = (
     # 0.99 to 1.02 in the sample and the reference set, 0.99 to 1.01 in the tower set, 0.67 to 1.04 at single towers
     Rule("elevation_of_points", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the "
          "median of points,", "1", ("avg_sp", "z"), _typical_of_standard, ANY, (0.64, 1.15), _ELEVATION),
+    # 0.99 to 1.02
+    Rule("elevation_of_many", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the median "
+         "of ten points and more,", "1", ("avg_sp", "z"), _typical_of_many, ANY, (0.95, 1.05), _ELEVATION),
     # 0.95 to 1.05 in the reference set; a fifth of the points of the tower set is no few
     Rule("elevation_of_few", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), of few "
          "points among many that fit,", "1", ("avg_sp", "z"), _of_few, ANY, (0.93, 1.07), _ELEVATION),

@@ -28,6 +28,9 @@ from anemoi_ailand.data.plausibility.rules import (
     wind_speed,
 )
 
+#: Steps of a day, and steps with rain in eight days that tell how humid the air is then.
+DAY, _WET_TIMES = 4, 4
+
 # -- days, of values (date, point) ---------------------------------------------------------------------------------
 
 
@@ -77,7 +80,12 @@ def _typical_clear_sky(lw: np.ndarray, t: np.ndarray, q: np.ndarray, pressure: n
 
 def _most_humid_in_rain(q: np.ndarray, t: np.ndarray, pressure: np.ndarray, rain: np.ndarray) -> np.ndarray:
     """Return the highest relative humidity, 1 where it rains at less than four steps."""
-    return np.where((rain > WET).sum(axis=0) >= 4, relative_humidity(q, t, pressure).max(axis=0), 1.0)
+    return np.where((rain > WET).sum(axis=0) >= _WET_TIMES, relative_humidity(q, t, pressure).max(axis=0), 1.0)
+
+
+def _typically_humid_in_rain(q: np.ndarray, t: np.ndarray, pressure: np.ndarray, rain: np.ndarray) -> np.ndarray:
+    found, wet = _most_humid_in_rain(q, t, pressure, rain), (rain > WET).sum(axis=0) >= _WET_TIMES
+    return np.full_like(found, np.median(found[wet]) if wet.sum() >= MANY_POINTS else 1.0)
 
 
 def _over_air(soil: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -103,6 +111,19 @@ def _typical_over_air(soil: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return wind_speed(u, v).max(axis=0)
+
+
+def _follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the correlation of changes from day to day of a mean with those of both ends, 1 where nothing changes."""
+    a, b = (x[DAY:] - x[:-DAY] for x in (mean, 0.5 * (start + end)))
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+    return np.where(size > 0.0, (a * b).sum(axis=0) / np.where(size > 0.0, size, 1.0), 1.0)
+
+
+def _typically_follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    found = _follows(mean, start, end)
+    return np.full_like(found, np.median(found) if found.size >= MANY_POINTS else 1.0)
 
 
 def _held(x: np.ndarray) -> np.ndarray:
@@ -180,15 +201,27 @@ _DIMMED = "Clouds only add to it: check unit, and that it is the downward flux o
 #: Rules of two days and more at twenty distant places and more, which do not share their weather.
 PERIODS = (
     Rule("long_wave_of_places", "Long-wave radiation over that of a clear sky, the median of places,", "1", _CLEAR,
-         _typical_clear_sky, ANY, (0.9, None), _DIMMED),  # at least 1.01
+         _typical_clear_sky, ANY, (0.95, None), _DIMMED),  # at least 1.01
 )  # fmt: skip
+
+_OTHER_DAY = "One of both may be of the day before or after."
 
 #: Rules of eight days.
 PERIOD = (
     Rule("long_wave_of_days", "Long-wave radiation over that of a clear sky, mean over eight days,", "1", _CLEAR,
          _over_clear_sky, ANY, (0.82, None), _DIMMED),  # at least 0.90
+    Rule("days_follow", "The correlation of changes from day to day of mean air temperature (avg_t) with those at the "
+         "stamps (t), in eight days,", "1", ("avg_t", f"t{AT_START}", "t"), _follows, ANY, (0.25, None),  # 0.36
+         _OTHER_DAY),
+    Rule("days_of_humidity_follow", "The correlation of changes from day to day of mean humidity (avg_q) with those at "
+         "the stamps (q), in eight days, the median of ten points and more,", "1", ("avg_q", f"q{AT_START}", "q"),
+         _typically_follows, ANY, (0.4, None),  # 0.9
+         _OTHER_DAY),
     Rule("dry_air_in_rain", "The highest relative humidity of eight days with rain", "1",
          ("avg_q", "avg_t", "avg_sp", "avg_tprate"), _most_humid_in_rain, ANY, (0.15, None),  # 0.56; East River 0.19
+         "Specific humidity is in kg kg-1; check its units and those of precipitation."),
+    Rule("dry_air_of_places", "The highest relative humidity of eight days with rain, the median of ten points and "
+         "more,", "1", ("avg_q", "avg_t", "avg_sp", "avg_tprate"), _typically_humid_in_rain, ANY, (0.7, None),  # 0.90
          "Specific humidity is in kg kg-1; check its units and those of precipitation."),
     Rule("rain_of_days", "Precipitation (avg_tprate), mean over eight days,", "kg m-2 s-1", ("avg_tprate",), _mean,
          ANY, (None, 1.0e-3),  # at most 5.5e-4
@@ -196,9 +229,9 @@ PERIOD = (
     Rule("stuck_wind", "Standard deviation in time of wind speed (avg_u, avg_v) over eight days", "m s-1",
          ("avg_u", "avg_v"), _spread_of_wind, ANY, (0.02, None), _STUCK),  # at least 0.1
     *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
-           (name,), _held, ANY, (None, 0.5),  # at most 0.26
+           (name,), _held, ANY, (None, 0.5),  # at most 0.28
            "A value of a day may have been repeated: the land needs the daily cycle.")
-      for name in ("avg_t", "avg_q", "avg_sdlwrf")),
+      for name in ("avg_t", "avg_q", "avg_sdlwrf", "avg_u")),
 )  # fmt: skip
 
 #: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
@@ -220,6 +253,9 @@ _ENOUGH = 1.0e4
 #: Steps with precipitation in 64 days that tell the size of the largest.
 _WET_STEPS = 20
 
+#: Changes of precipitation in 64 days that tell their hours.
+_CHANGES = 8
+
 #: Mean temperature of the coldest period [K] below which leaves fall, and the range of leaf area that counts [1].
 _WINTER, _LEAFY = 268.0, 0.5
 
@@ -236,6 +272,13 @@ def _largest_rain(largest: np.ndarray, wet: np.ndarray, humidity: np.ndarray) ->
 
 def _rain_a_day(rain: np.ndarray) -> np.ndarray:
     return rain.mean(axis=0) / 8.0
+
+
+def _at_other_hours(changes: np.ndarray) -> np.ndarray:
+    """Return the share of changes (period, hour, point) that are not at the hour of most of them, 1 of too few."""
+    total = changes.sum(axis=(0, 1))
+    enough = total >= _CHANGES
+    return np.where(enough, 1.0 - changes.sum(axis=0).max(axis=0) / np.where(enough, total, 1), 1.0)
 
 
 def _leaves_with_warmth(leaves: np.ndarray, temperature: np.ndarray) -> np.ndarray:
@@ -258,6 +301,12 @@ MONTHS = (
     Rule("largest_rain", "The largest precipitation in 6 h of 64 days in humid air", "kg m-2",
          ("largest_rain", "wet_steps", "humidity"), _largest_rain, ANY, (0.3, None),  # at least 0.9
          f"{_UNIT}{_FOG}"),
+    Rule("accumulated_rain", "The share of decreases of precipitation that are not at one hour of the day, in 64 days,",
+         "1", ("rain_downs",), _at_other_hours, ANY, (0.05, None),  # at least 0.18
+         "Precipitation may be accumulated over the day: give the mean of each step."),
+    Rule("daily_rain", "The share of changes of precipitation that are not at one hour of the day, in 64 days,", "1",
+         ("rain_changes",), _at_other_hours, ANY, (0.05, None),  # at least 0.5
+         "A value of a day may have been repeated: give the mean of each step."),
     Rule("rain_of_months", "Precipitation a day, the mean of 64 days,", "kg m-2", ("rain",), _rain_a_day,
          ANY, (None, 30.0),  # at most 20
          "Precipitation is a rate in kg m-2 s-1: metres over 6 h are 22 times that."),
