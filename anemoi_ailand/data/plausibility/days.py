@@ -241,8 +241,8 @@ class Days:
         self._weather = {n: v[-2 * DAY :] for n, v in given.items()}
         if (found := unusual_weather(given)) is not None:
             date = self._dates[0] + (found[0] - before) * STEP
-            what = f"changes {found[1]:.2g} times as much as usual from the day before and to the day after everywhere"
-            self._keep(another_time(what, date, False, self._where))
+            what = f"weather leaves that of the days around it {found[1]:.2g} times as far as usual everywhere"
+            self._keep(another_time("jump of weather", what, date, False, self._where))
 
     def _tell_clock(self, fields: Mapping[str, np.ndarray]) -> None:
         """Compare the clock with the sun."""
