@@ -83,7 +83,7 @@ def sync(path: Path) -> None:
 
 LOG = logging.getLogger(__name__)
 
-#: Beginning of the attribute ``source`` of what this package writes.
+#: Beginning of the attribute ``source``, or of the file, of what this package writes.
 _WRITER = b"anemoi-ailand"
 
 
@@ -161,8 +161,8 @@ def _complete_folder(path: Path, proof: str) -> Iterator[Path]:
 def check_replaceable(path: Path) -> None:
     """Refuse to replace a file or folder that this package has not written.
 
-    Files and stores of this package say so in their attribute ``source``; an empty file or folder, and GRIB, which
-    names no writer, are replaced.
+    Files and stores of this package say so in their attribute ``source``, saved states in their first line; an empty
+    file or folder, and GRIB, which names no writer, are replaced.
 
     Raises
     ------
@@ -183,10 +183,10 @@ def _is_ours(path: Path) -> bool:
         stated = [file for name in (".zattrs", "zarr.json") if (file := path / name).is_file()]
         return not any(path.iterdir()) or any(_WRITER in file.read_bytes() for file in stated)
     with path.open("rb") as file:
-        begin = file.read(4)
-    if begin in (b"", b"GRIB"):
+        begin = file.read(len(_WRITER))
+    if begin[:4] in (b"", b"GRIB") or begin == _WRITER:  # the last is a saved state
         return True
-    if begin not in (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"):
+    if begin[:4] not in (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"):
         return False
     import netCDF4  # slow, and needed only where there is a file
 

@@ -95,7 +95,8 @@ class Jumps:
         size = np.nan_to_num(np.abs(np.diff(values, axis=0))).mean(axis=1)
         limit = many if values.shape[1] >= MANY_POINTS else one
         for k in np.flatnonzero(size > limit):
-            what = f"'{name}' jumps by {size[k]:.2g} {variable(name).units} in a step, on average over all points"
+            apart = f"{size[k]:.2g} {variable(name).units}".removesuffix(" 1")
+            what = f"'{name}' jumps by {apart} in a step, on average over all points"
             self._keep(another_time(f"jump of {name}", what, dates[k], bool(size[k] > error), where))
 
 
