@@ -152,7 +152,7 @@ class Progress:
 
 
 def _arrays_of(path: Path) -> dict[str, np.ndarray]:
-    """Read a file of :func:`save_arrays`, of whose parts the format knows a checksum."""
+    """Read a file of :func:`save_arrays`; damage shows in the checksums of its parts."""
     try:
         with np.load(path, allow_pickle=False) as found:
             return {k: found[k] for k in found.files}
