@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,32 +73,39 @@ class Jumps:
     def __init__(self, keep: Callable[[Finding], None]) -> None:
         self._keep = keep
         self._date: datetime | None = None
+        self._where: Places | None = None
         self._last: dict[str, np.ndarray] = {}
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Judge fields (date, point) at consecutive dates against the record before each; known dates are skipped."""
+        if self._where is None or not _are_same(self._where, where):
+            self._date, self._where = None, where
         known = sum(date <= self._date for date in dates) if self._date is not None else 0
         slow, stamps = {n: fields[n][known:] for n in SLOW if n in fields}, list(dates[known:])
         if not stamps or not slow:
             return
-        follows = self._date is not None and stamps[0] - self._date == STEP
+        if self._date is not None:
+            slow = {n: np.concatenate([self._last[n], v]) for n, v in slow.items() if n in self._last}
+            stamps.insert(0, self._date)
+        follows = np.array([b - a == STEP for a, b in pairwise(stamps)], dtype=bool)
         for name, values in slow.items():
-            before = self._last.get(name)
-            if follows and before is not None and before.shape[1] == values.shape[1]:
-                self._judge(name, np.concatenate([before, values]), stamps, where)
-            elif len(stamps) > 1:
-                self._judge(name, values, stamps[1:], where)
-        self._date, self._last = stamps[-1], {n: v[-1:].copy() for n, v in slow.items()}
+            self._judge(name, values, stamps[1:], follows, where)
+        self._date, self._last = stamps[-1], {n: fields[n][-1:].copy() for n in SLOW if n in fields}
 
-    def _judge(self, name: str, values: np.ndarray, dates: Sequence[datetime], where: Places) -> None:
-        """Judge values (date + 1, point) at dates that each follow another one."""
+    def _judge(
+        self, name: str, values: np.ndarray, dates: Sequence[datetime], follows: np.ndarray, where: Places
+    ) -> None:  # fmt: skip
+        """Judge values (date + 1, point) at the dates that follow another one by a step."""
         one, many, error = SLOW[name]
         size = np.nan_to_num(np.abs(np.diff(values, axis=0))).mean(axis=1)
-        limit = many if values.shape[1] >= MANY_POINTS else one
-        for k in np.flatnonzero(size > limit):
+        for k in np.flatnonzero(follows & (size > (many if values.shape[1] >= MANY_POINTS else one))):
             apart = f"{size[k]:.2g} {variable(name).units}".removesuffix(" 1")
             what = f"'{name}' jumps by {apart} in a step, on average over all points"
             self._keep(another_time(f"jump of {name}", what, dates[k], bool(size[k] > error), where))
+
+
+def _are_same(one: Places, two: Places) -> bool:
+    return (one[0] is two[0] and one[1] is two[1]) or all(map(np.array_equal, one, two))
 
 
 def unusual_weather(fields: Mapping[str, np.ndarray]) -> tuple[int, float] | None:
