@@ -296,7 +296,7 @@ _FOG = "Deserts of fog are the only places with such air."
 MONTHS = (
     Rule("rain_in_humid_air", "Precipitation of 64 days above freezing in air of more than 78 % relative humidity",
          "kg m-2", ("rain", "humidity", "temperature"), _rain_in_humid_air,
-         ANY, (0.3, None),  # at least 19; 0.23 at 75 %
+         ANY, (0.1, None),  # at least 19; El Saler 0.23
          f"{_UNIT}It may be lost at this place, or filled with zeros. {_FOG}"),
     Rule("largest_rain", "The largest precipitation in 6 h of 64 days in humid air", "kg m-2",
          ("largest_rain", "wet_steps", "humidity"), _largest_rain, ANY, (0.3, None),  # at least 0.9
