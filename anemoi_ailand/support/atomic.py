@@ -182,8 +182,8 @@ def _is_ours(path: Path) -> bool:
     if path.is_dir():
         stated = [file for name in (".zattrs", "zarr.json") if (file := path / name).is_file()]
         return not any(path.iterdir()) or any(_WRITER in file.read_bytes() for file in stated)
-    with path.open("rb") as file:
-        begin = file.read(len(_WRITER))
+    with path.open("rb") as opened:
+        begin = opened.read(len(_WRITER))
     if begin[:4] in (b"", b"GRIB") or begin == _WRITER:  # the last is a saved state
         return True
     if begin[:4] not in (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"):
@@ -193,8 +193,8 @@ def _is_ours(path: Path) -> bool:
     from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
     try:
-        with NETCDF_LOCK, netCDF4.Dataset(path) as file:
-            return _WRITER in str(getattr(file, "source", "")).encode()
+        with NETCDF_LOCK, netCDF4.Dataset(path) as dataset:
+            return _WRITER in str(getattr(dataset, "source", "")).encode()
     except OSError:  # damaged
         return False
 

@@ -101,7 +101,7 @@ class Jumps:
         for k in np.flatnonzero(follows & (size > (many if values.shape[1] >= MANY_POINTS else one))):
             apart = f"{size[k]:.2g} {variable(name).units}".removesuffix(" 1")
             what = f"'{name}' jumps by {apart} in a step, on average over all points"
-            self._keep(another_time(f"jump of {name}", what, dates[k], bool(size[k] > error), where))
+            self._keep(another_time(f"jump of {name}", what, dates[int(k)], bool(size[k] > error), where))
 
 
 def _are_same(one: Places, two: Places) -> bool:

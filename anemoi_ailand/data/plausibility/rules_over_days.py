@@ -290,7 +290,7 @@ def _leaves_with_warmth(leaves: np.ndarray, temperature: np.ndarray) -> np.ndarr
 
 
 _UNIT = "Precipitation is a rate in kg m-2 s-1: metres instead of mm are a thousandth of it. "
-_FOG = "Deserts of fog are the only places with such air."
+_FOG = "Only deserts of fog have such air without rain."
 
 #: Rules of 64 days.
 MONTHS = (
