@@ -160,6 +160,7 @@ STATIC = [
     Case("vegetation types exchanged", WARNING, "may be exchanged",
          both(put(0.4, "cvl", "cvh"), put(5, "tvl"), put(1, "tvh"))),
     Case("glacier", WARNING, "ice caps", both(put(0.1, "cvl"), put(0.0, "cvh"), put(12, "tvl"))),
+    Case("glacier without cover", WARNING, "ice caps", both(put(0.0, "cvl", "cvh"), put(12, "tvl"))),
     Case("low cover in percent", ERROR, "unit % would fit", apply(lambda x: 100.0 * x, "cvl")),
     Case("high cover of 95", ERROR, "'cvh'", put(95, "cvh")),
     Case("cover of -0.5", ERROR, "'cvl'", put(-0.5, "cvl")),

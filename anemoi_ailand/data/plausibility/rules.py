@@ -140,7 +140,8 @@ def _high_is_low(kind: np.ndarray, cover: np.ndarray) -> np.ndarray:
 
 
 def _no_vegetation(kind: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    return np.where((cover > _SOME) & np.isin(kind, (_ICE, *_WATER)), kind, 0.0)
+    """Return the type of ice, whatever its cover, and of water that covers some of the point, else 0."""
+    return np.where((kind == _ICE) | ((cover > _SOME) & np.isin(kind, _WATER)), kind, 0.0)
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
