@@ -128,7 +128,7 @@ def _wrong_normalisation(read: Read) -> Iterator[str]:
         if method is not None and method not in _METHODS:
             yield f"'{key}.default' is {method!r}. {suggestion(str(method), _METHODS)}"
         for unknown in (k for k in config if k not in (*_METHODS, *_NO_METHODS)):
-            yield f"'{key}.{unknown}' is no method. {suggestion(str(unknown), _METHODS)}"
+            yield f"'{key}.{unknown}' is not a method. {suggestion(str(unknown), _METHODS)}"
 
 
 def _wrong_network(read: Read) -> Iterator[str]:

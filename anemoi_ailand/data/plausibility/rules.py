@@ -416,7 +416,7 @@ FIRST = (
     # 0.99 to 1.02
     Rule("elevation_of_many", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the median "
          "of ten points and more,", "1", ("avg_sp", "z"), _typical_of_many, ANY, (0.95, 1.05), _ELEVATION),
-    # 0.95 to 1.05 in the reference set; a fifth of the points of the tower set is no few
+    # 0.95 to 1.05 in the reference set; in the tower set a fifth of the points contradict, too many for the rule
     Rule("elevation_of_few", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), of few "
          "points among many that fit,", "1", ("avg_sp", "z"), _of_few, ANY, (0.93, 1.07), _ELEVATION),
     Rule("sea_level", "Elevation (z / 9.80665) under the pressure of the sea level (avg_sp)", "m", ("avg_sp", "z"),
