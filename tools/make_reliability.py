@@ -21,6 +21,7 @@ INPUTS = {
     "Initial states": "STATE",
     "Forcing": "FORCING",
     "Forcing over weeks": "MONTH",
+    "Data over months and a year": "YEARS",
     "Inputs that no training has": "UNSEEN",
     "Inputs that look wrong and are sound": "SOUND",
 }

@@ -32,6 +32,7 @@ from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.support.atomic import check_replaceable
 from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.options import check_known, options_of
 
@@ -271,6 +272,7 @@ class CoupledLand:
         """Check that the run ends with a step of the land if its state is saved."""
         if self._save is not None:
             check_folder(self._save.parent)
+            check_replaceable(self._save)
             lead = self._atmosphere.lead
             if lead is not None and lead % STEP:
                 raise ValueError(f"`save` needs a `lead_time` of whole steps of {STEP_HOURS} h; it is {lead}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import netCDF4
 
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.support.atomic import partial_path, publish
+from anemoi_ailand.support.atomic import check_replaceable, partial_path, publish
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
@@ -36,6 +36,7 @@ class LandFile:
 
     def __init__(self, path: Path, names: tuple[str, ...], checkpoint_sha256: str, execution: str) -> None:
         check_folder(path.parent)
+        check_replaceable(path)
         self.path, self.partial = path, partial_path(path)
         self._names, self._about = names, {"checkpoint_sha256": checkpoint_sha256, "execution": execution}
         self._file: netCDF4.Dataset | None = None

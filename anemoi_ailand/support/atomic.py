@@ -83,6 +83,9 @@ def sync(path: Path) -> None:
 
 LOG = logging.getLogger(__name__)
 
+#: Beginning of the attribute ``source``, or of the file, of what this package writes.
+_WRITER = b"anemoi-ailand"
+
 
 def child(folder: Path, name: str) -> Path:
     """Return the path of an entry of a folder, by a name that a file states.
@@ -156,13 +159,47 @@ def _complete_folder(path: Path, proof: str) -> Iterator[Path]:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to replace a dataset of Anemoi, from which networks are trained.
+    """Refuse to replace a file or folder that this package has not written.
+
+    Files and stores of this package say so in their attribute ``source``, saved states in their first line; an empty
+    file or folder, and GRIB, which names no writer, are replaced.
 
     Raises
     ------
     FileExistsError
-        ``path`` is one.
+        ``path`` is a dataset of Anemoi, from which networks are trained, or another file or folder.
     """
+    _check_no_dataset(path)
+    if (path.is_file() or path.is_dir()) and not _is_ours(path):
+        raise FileExistsError(
+            f"The output '{path}' exists, and anemoi-ailand has not written it: it is not replaced. Give another "
+            "output, or remove it yourself."
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether this package has written a file or a zarr, or it is empty, or GRIB."""
+    if path.is_dir():
+        stated = [file for name in (".zattrs", "zarr.json") if (file := path / name).is_file()]
+        return not any(path.iterdir()) or any(_WRITER in file.read_bytes() for file in stated)
+    with path.open("rb") as opened:
+        begin = opened.read(len(_WRITER))
+    if begin[:4] in (b"", b"GRIB") or begin == _WRITER:  # the last is a saved state
+        return True
+    if begin[:4] not in (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"):
+        return False
+    import netCDF4  # slow, and needed only where there is a file
+
+    from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+
+    try:
+        with NETCDF_LOCK, netCDF4.Dataset(path) as dataset:
+            return _WRITER in str(getattr(dataset, "source", "")).encode()
+    except OSError:  # damaged
+        return False
+
+
+def _check_no_dataset(path: Path) -> None:
     if (path / "data").is_dir() and (path / "latitudes").is_dir():
         raise FileExistsError(f"The output '{path}' is a dataset, which is not replaced. Give another output.")
 
@@ -172,7 +209,7 @@ def publish_folder(partial: Path, path: Path) -> None:
 
     An earlier folder of that name is removed, or restored on failure; a dataset is not replaced.
     """
-    check_replaceable(path)
+    _check_no_dataset(path)
     for entry in partial.rglob("*"):
         if not entry.is_symlink():
             sync(entry)

@@ -6,7 +6,8 @@
 anemoi-training's own validation knows no plug-in tasks, models or losses, so that the configurations of this package
 switch it off. Here every key is compared with the keys that exist: those of anemoi-training's packaged configurations
 and schemas, those of this package, and the parameters of every class that a ``_target_`` names. Weights and lists name
-variables of the table, periods are not empty, validation has its own dates, and values are possible.
+variables of the table, periods are not empty, validation has its own dates, values are possible, and classes can be
+imported.
 """
 
 from __future__ import annotations
@@ -80,7 +81,10 @@ def check_configuration(config: DictConfig) -> None:
     """
     raw: Any = OmegaConf.to_container(config, resolve=False)
     values = wrong_values(partial(_resolved, config))
-    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_dates(config), *wrong_periods(config), *values]
+    found = [
+        *unknown_keys(raw), *unknown_classes(raw), *wrong_variables(config), *wrong_dates(config),
+        *wrong_periods(config), *values,
+    ]  # fmt: skip
     if found:
         lines = "\n".join(f"  {text}" for text in found)
         number = f"{len(found)} mistake{'s' if len(found) > 1 else ''}"
@@ -126,6 +130,22 @@ def _unknown(node: Any, known: Keys | None, path: str) -> Iterator[tuple[str, st
             continue
         below = None if known is None or ALL in known else _merged(known.get(key), known.get(ANY))
         yield from _unknown(value, below, f"{path}.{key}")
+
+
+def unknown_classes(node: Any, path: str = "") -> Iterator[str]:
+    """Describe the places where ``_target_`` names nothing that can be imported."""
+    from hydra.utils import get_object
+
+    if path.startswith(_NOT_IMPORTED) or not isinstance(node, Mapping | list):
+        return
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    if isinstance(target, str) and "${" not in target:
+        try:
+            get_object(target)
+        except Exception as error:
+            yield f"'{path}_target_' is '{target}', which cannot be imported ({error}). Correct the name"
+    for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+        yield from unknown_classes(value, f"{path}{key}.")
 
 
 def _references(node: Any) -> Iterator[str]:

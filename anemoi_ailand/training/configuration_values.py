@@ -15,6 +15,9 @@ from typing import Any, get_args
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS, Plausibility
+from anemoi_ailand.model.networks import MLP
+from anemoi_ailand.model.pointwise_mlp import ACTIVATIONS
+from anemoi_ailand.model.precision import PRECISIONS
 from anemoi_ailand.support.options import suggestion
 
 #: Reads a key of the configuration; None if it is missing, null, or cannot be resolved.
@@ -78,12 +81,17 @@ WORDS: dict[str, tuple[str, ...]] = {
     "land.plausibility": (*get_args(Plausibility), "False"),  # `off` without quotes in YAML
     "land.shared_dates": ("True", "False"),
     "land.tune": ("heads", "all", "heads-then-all"),
+    "model.model.step": ("auto", "closed", "increments"),
+    "model.model.hidden_precision": tuple(PRECISIONS),
     "land.validation_points": ("trained", "held-out"),
     "training.precision": ("32", "64", "16", "bf16", "32-true", "64-true", "16-true", "bf16-true", "16-mixed",
                            "bf16-mixed"),
     "training.gradient_clip.algorithm": ("norm", "value"),
     "system.hardware.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }  # fmt: skip
+
+#: Methods of anemoi-models' normaliser, and what else its configuration has.
+_METHODS, _NO_METHODS = ("mean-std", "std", "min-max", "max", "none"), ("default", "remap")
 
 #: Keys of an entry of ``land.others``; those of :class:`anemoi_ailand.training.datasets.OtherDataset`, slow to import.
 _OTHER = ("dataset", "start", "end", "share")
@@ -105,7 +113,32 @@ def wrong_values(read: Read) -> Iterator[str]:
         value = read(key)
         if value is not None and str(value) not in known:
             yield f"'{key}' is {value!r}. {suggestion(str(value), known)}"
+    yield from _wrong_normalisation(read)
+    yield from _wrong_network(read)
     yield from _wrong_relations(read)
+
+
+def _wrong_normalisation(read: Read) -> Iterator[str]:
+    for name in read("data.datasets") or {}:
+        key = f"data.datasets.{name}.processors.normalizer.config"
+        config = read(key)
+        if not isinstance(config, Mapping):
+            continue
+        method = config.get("default")
+        if method is not None and method not in _METHODS:
+            yield f"'{key}.default' is {method!r}. {suggestion(str(method), _METHODS)}"
+        for unknown in (k for k in config if k not in (*_METHODS, *_NO_METHODS)):
+            yield f"'{key}.{unknown}' is not a method. {suggestion(str(unknown), _METHODS)}"
+
+
+def _wrong_network(read: Read) -> Iterator[str]:
+    name, activation = str(read("model.model.network") or MLP), read("model.model.activation")
+    if "." in name:  # a class of the user, with values of its own
+        return
+    if name != MLP:
+        yield f"'model.model.network' is '{name}'. Give '{MLP}', or the import path of a network"
+    if activation is not None and activation not in ACTIVATIONS:
+        yield f"'model.model.activation' is {activation!r}. {suggestion(str(activation), ACTIVATIONS)}"
 
 
 def _wrong_relations(read: Read) -> Iterator[str]:

@@ -338,7 +338,7 @@ def _score(
     sums = collect(
         forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap,
         strata=settings.strata, weights=settings.weights, leave_out=settings.leave_out,
-        scratch=settings.output.parent, workers=settings.workers,
+        scratch=settings.output.parent, workers=settings.workers, plausibility=settings.plausibility,
     )  # fmt: skip
     table, differences = score_table(sums), difference_table(sums, settings.seed)
     parts = {"all": job.name} if job.protocol == "C" else {}  # groups that count as protocol C

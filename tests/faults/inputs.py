@@ -124,6 +124,20 @@ def at_places(chosen: slice, change: Change) -> Change:
     return lambda data: change(data.isel(point=chosen))
 
 
+def record_of(other: int, at: int) -> Change:
+    """Replace all that changes in time at one date by that of another date, as a damaged chunk does."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        def replaced(x: xr.DataArray) -> xr.DataArray:
+            values = x.values.copy()
+            values[at] = values[other]
+            return x.copy(data=values)
+
+        return data.assign({n: replaced(x) for n, x in data.data_vars.items() if x.dims[0] == "time"})
+
+    return change
+
+
 def drawn(size: float, *names: str) -> Change:
     """Add noise."""
     return apply(lambda x: x + np.random.default_rng(1).normal(0.0, size, x.shape).astype("f4"), *names)
@@ -146,6 +160,7 @@ STATIC = [
     Case("vegetation types exchanged", WARNING, "may be exchanged",
          both(put(0.4, "cvl", "cvh"), put(5, "tvl"), put(1, "tvh"))),
     Case("glacier", WARNING, "ice caps", both(put(0.1, "cvl"), put(0.0, "cvh"), put(12, "tvl"))),
+    Case("glacier without cover", WARNING, "ice caps", both(put(0.0, "cvl", "cvh"), put(12, "tvl"))),
     Case("low cover in percent", ERROR, "unit % would fit", apply(lambda x: 100.0 * x, "cvl")),
     Case("high cover of 95", ERROR, "'cvh'", put(95, "cvh")),
     Case("cover of -0.5", ERROR, "'cvl'", put(-0.5, "cvl")),
@@ -301,8 +316,75 @@ MONTH = [
          "month"),
     Case("elevation in metres at one high place", WARNING, "as metres, z would fit",
          at_places(slice(42, 43), apply(lambda x: x / 9.80665, "z")), "month"),
+    Case("a record of another day", WARNING, "weather leaves that of the days around it", record_of(76, 16), "month"),
+    Case("leaf area of another month at one date", WARNING, "'lai_hv' jumps by",
+         of_date("lai_hv", 30, lambda x: 0.3 * x), "month"),
+    Case("mean temperature a day late", WARNING, "air temperature (avg_t) with those at the stamps", later(4, "avg_t"),
+         "month"),
+    Case("mean humidity a day late", WARNING, "changes from day to day of mean humidity", later(4, "avg_q"), "month"),
+    Case("half the humidity", WARNING, "with rain, the median of ten points", apply(lambda x: 0.5 * x, "avg_q", "q"),
+         "month"),
+    Case("a tenth of the humidity where it rains", WARNING, "highest relative humidity of eight days with rain",
+         at_places(slice(3, 4), apply(lambda x: 0.1 * x, "avg_q", "q")), "month"),
+    Case("wind of whole days", WARNING, "'avg_u' is that of the step before", daily("avg_u", "avg_v"), "month"),
+    Case("long-wave radiation of 85 %", WARNING, "over that of a clear sky, the median",
+         apply(lambda x: 0.85 * x, "avg_sdlwrf"), "month"),
+    Case("rain in m over 6 h as a rate at one place", WARNING, "mean over eight days",
+         at_places(slice(3, 4), apply(lambda x: np.minimum(21.6 * x, 0.01), "avg_tprate")), "month"),
+    Case("elevation of one place of many", WARNING, "of few points among many", put(2.4e4, "z", point=3), "month"),
+    Case("pressure of sea level on mountains", WARNING, "pressure of the sea level",
+         at_places(slice(40, 44), put(1.0e5, "avg_sp")), "month"),
+    Case("pressure 100 hPa too low everywhere", WARNING, "the median of ten points and more",
+         apply(lambda x: x - 1.0e4, "avg_sp"), "month"),
+    Case("soil 15 K too warm", WARNING, "the median of places without snow",
+         apply(lambda x: x + 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
+    Case("soil 15 K too cold", WARNING, "the median of places without snow",
+         apply(lambda x: x - 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
     Case("a month as it is", FINE, "", lambda data: data, "month"),
     Case("a month at one place as it is", FINE, "", at_places(slice(20, 21), lambda data: data), "month"),
+]  # fmt: skip
+
+
+def half_a_year(*names: str) -> Change:
+    """Shift variables by half a year."""
+    return later(730, *names)
+
+
+def over_the_day(data: xr.Dataset) -> xr.Dataset:
+    """Sum precipitation up over each day, as archives store it."""
+    values = data["avg_tprate"].values.copy()
+    days = (len(values) - 1) // 4
+    values[1 : 1 + 4 * days] = np.cumsum(values[1 : 1 + 4 * days].reshape(days, 4, -1), axis=1).reshape(4 * days, -1)
+    return data.assign(avg_tprate=data["avg_tprate"].copy(data=values))
+
+
+#: A humid place of the sample in the tropics, and one with a cold winter.
+_WET, _COLD = slice(3, 4), slice(28, 29)
+
+#: What only shows over months: the forcing of a year, with the state of each date, checked as training data are.
+YEARS = [
+    Case("leaf area of the other half of the year", WARNING, "leaves are most in winter",
+         at_places(_COLD, half_a_year("lai_lv", "lai_hv")), "year"),
+    Case("no rain at one humid place", WARNING, "precipitation of 64 days above freezing",
+         at_places(_WET, put(0.0, "avg_tprate", "avg_tsrwe")), "year"),
+    Case("rain in m s-1 at one place", WARNING, "the largest precipitation in 6 h of 64 days",
+         at_places(_WET, apply(lambda x: x / 1000.0, "avg_tprate", "avg_tsrwe")), "year"),
+    Case("rain in m over 6 h as a rate at one place for a year", WARNING, "precipitation a day, the mean of 64 days",
+         at_places(_WET, apply(lambda x: np.minimum(21.6 * x, 0.02), "avg_tprate")), "year"),
+    Case("a twenty-fifth of the rain", WARNING, "precipitation of a year above freezing",
+         apply(lambda x: x / 25.4, "avg_tprate", "avg_tsrwe"), "year"),
+    Case("rain added up over the day", WARNING, "accumulated over the day", at_places(_COLD, over_the_day), "year"),
+    Case("rain of whole days", WARNING, "share of changes of precipitation",
+         at_places(_WET, daily("avg_tprate", "avg_tsrwe")), "year"),
+    Case("radiation of 130 %", WARNING, "highest short-wave radiation of 64 days",
+         at_places(_WET, apply(lambda x: 1.3 * x, "avg_sdswrf")), "year"),
+    Case("a record of half a year away", ERROR, "'stl4' jumps by", record_of(830, 101), "year"),
+    Case("a day of half a year away", ERROR, "'stl4' jumps by",
+         both(*(record_of(829 + k, 101 + k) for k in range(4))), "year"),
+    Case("a record of a month away at one place", ERROR, "'stl4' jumps by", at_places(_COLD, record_of(221, 101)),
+         "year"),
+    Case("a year as it is", FINE, "", lambda data: data, "year"),
+    Case("a year at one place as it is", FINE, "", at_places(_COLD, lambda data: data), "year"),
 ]  # fmt: skip
 
 #: Values within all bounds, which the record of the training data of the network tells.

@@ -13,14 +13,16 @@ import pytest
 import xarray as xr
 
 import anemoi_ailand as ail
-from anemoi_ailand.data.plausibility.checker import Implausible
+from anemoi_ailand.data.plausibility.checker import Checker, Implausible, check_period
 from anemoi_ailand.data.source import EcLandSource
+from anemoi_ailand.rollout.outputs.output_progress import RUN, Progress, save_arrays
 from anemoi_ailand.rollout.run.launch import Failure, launch
 from anemoi_ailand.rollout.run.preflight import check_outputs
 from anemoi_ailand.support.atomic import check_replaceable
+from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows.check import check
 from tests.faults.faults import words
-from tests.faults.inputs import CASES, ERROR, FINE, WARNING
+from tests.faults.inputs import CASES, ERROR, FINE, WARNING, YEARS
 
 #: Four days by season; with snow at the first point in winter.
 PERIODS = {
@@ -68,6 +70,27 @@ def test_wrong_inputs_are_found(land, seasons, caplog):
         found, said = outcome(land, case.change(seasons[case.period].copy()), caplog)
         if found != case.outcome or not any(words in said.lower() for words in case.words.lower().split("|")):
             wrong.append(f"{case.name}: {found} instead of {case.outcome} with '{case.words}': {said[:300]}")
+    assert wrong == []
+
+
+#: Variables without those that few networks read, which rules find by their means.
+_FURTHER = ("late_", "tprate_h")
+
+
+def test_what_months_and_years_show():
+    """Each case of the table has its class, and its words stand in the message, over a year of the sample."""
+    year = ail.open_data("$AILAND_SAMPLE").to_xarray(("2021-01-01", "2022-01-02")).load()
+    wrong = []
+    for case in YEARS:
+        data = case.change(year.copy())
+        values = {n: np.broadcast_to(v, (data.sizes["time"], data.sizes["point"])) for n, v in data.data_vars.items()}
+        fields = {variable(n).name: v for n, v in values.items() if not n.startswith(_FURTHER)}
+        checker, dates = Checker("warn"), data["time"].values.astype("datetime64[s]").tolist()
+        check_period(checker, fields, dates, (data["latitude"].values, data["longitude"].values))
+        found, said = checker.findings, " ".join(map(str, checker.findings)).lower()
+        outcome = ERROR if any(f.error for f in found) else WARNING if found else FINE
+        if outcome != case.outcome or case.words.lower() not in said:
+            wrong.append(f"{case.name}: {outcome} instead of {case.outcome} with '{case.words}': {said[:300]}")
     assert wrong == []
 
 
@@ -186,6 +209,18 @@ def test_what_a_failed_run_leaves(seasons, tmp_path):
         (tmp_path / "d.zarr" / part).mkdir(parents=True)
     with pytest.raises(FileExistsError, match=words("an output that is a dataset")):
         check_replaceable(tmp_path / "d.zarr")
+    (tmp_path / "f.zarr").mkdir()
+    (tmp_path / "f.zarr" / ".zattrs").write_text('{"source": "ERA5"}')
+    (tmp_path / "thesis.nc").write_text("mine")
+    for name, fault in (("thesis.nc", ""), (path.name, ""), ("f.zarr", " zarr")):
+        with pytest.raises(FileExistsError, match=words(f"an output{fault} that another program wrote")):
+            check_replaceable(tmp_path / name)
+    (tmp_path / "empty.nc").touch()
+    check_replaceable(tmp_path / "empty.nc")
+    save_arrays(tmp_path / RUN, {"about": np.zeros(3)})
+    (tmp_path / RUN).write_bytes((tmp_path / RUN).read_bytes()[:100])
+    with pytest.raises(ValueError, match=words("a damaged file of what waits of an output")):
+        Progress(tmp_path).load("")
     with pytest.raises(Failure, match=words("a run that fails after its first step")):
         launch("inference/rollout-files", options(path, tmp_path, **given))
     with xr.open_dataset(tmp_path / "forecast.nc.partial") as kept:
@@ -208,5 +243,5 @@ def test_data_sets_and_reports_say_the_same(seasons, tmp_path):
 
 def test_the_catalogue_is_whole():
     """There are at least a hundred cases with different names, and some of each class."""
-    assert len({case.name for case in CASES}) == len(CASES) >= 100
+    assert len({case.name for case in (*CASES, *YEARS)}) == len(CASES) + len(YEARS) >= 150
     assert {case.outcome for case in CASES} == {ERROR, WARNING, FINE}

@@ -18,6 +18,7 @@ import numpy as np
 from anemoi_ailand.constants import STEP, Plausibility
 from anemoi_ailand.data.plausibility.days import Days
 from anemoi_ailand.data.plausibility.findings import Finding, Implausible, merged, widened
+from anemoi_ailand.data.plausibility.jumps import Jumps
 from anemoi_ailand.data.plausibility.novelty import Novelty, unseen_rule, unseen_types
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
@@ -29,6 +30,7 @@ from anemoi_ailand.data.plausibility.rules import (
     Rule,
     range_rule,
 )
+from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, WARMEST
 from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
@@ -51,6 +53,11 @@ _OF_TRAINING = ("size of ", "unseen ")
 
 #: Forcing and state that differ from place to place.
 _WEATHER, _SOIL = ("avg_t", "avg_q", "avg_sdlwrf"), ("stl1", "stl4")
+
+_LAYERS = ("stl1", "stl2", "stl3", "stl4")
+
+#: Mass of snow above which soil and air part [kg m-2].
+_SNOW = 1.0
 
 _WATER, _WIND = ("swvl1", "swvl2", "swvl3", "swvl4"), ("avg_u", "avg_v", "u", "v")
 
@@ -127,6 +134,8 @@ class Checker:
         self._before: dict[str, np.ndarray] = {}
         self._covers: dict[str, np.ndarray] = {}
         self._largest, self._days = LargestInsolation(), Days(self._apply, self._merge, self._compare_wind)
+        self._forcing_jumps, self._output_jumps = Jumps(self._merge), Jumps(self._merge)
+        self._soil: dict[str, np.ndarray] = {}
         self._first = True
         self._where: Places | None = None
         self._training, self.maps = training, False
@@ -177,6 +186,7 @@ class Checker:
             self._one_water(known, date, where)
             self._in_radians(where)
             self._compare_start(known, date, where)
+            self._soil = _soil_of(known)
         self._stop_at_errors()
 
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:
@@ -214,6 +224,7 @@ class Checker:
         if self._first:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
+            self._days.begin(where, self._soil)
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(_WEATHER, {n: v[0] for n, v in known.items()}, dates[0], where)
             if novelty is not None:
@@ -223,6 +234,7 @@ class Checker:
         elif self.maps and novelty is not None:
             novelty.add(fields)
         self._days.add(known, dates, where)
+        self._forcing_jumps.add(fields, dates, where)
         self._before = {n: fields[n][-1] for n in ("t", "q") if n in fields}
         self._stop_at_errors()
 
@@ -240,6 +252,8 @@ class Checker:
             return
         for name, values in fields.items():
             self._range(name, values, dates, where, predicted)
+        if not predicted:
+            self._output_jumps.add(fields, dates, where)
         self._stop_at_errors()
 
     def water(self, residual: np.ndarray, date: datetime, where: Places) -> None:
@@ -504,6 +518,14 @@ def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequ
 def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the covers of vegetation, without which leaf area has no meaning."""
     return {n: fields[n] for n in ("cvl", "cvh") if n in fields}
+
+
+def _soil_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the coldest and the warmest layer of soil (point,), NaN where there is snow; none if any is missing."""
+    if not {*_LAYERS, "sd"} <= fields.keys():
+        return {}
+    layers = np.where(fields["sd"] > _SNOW, np.nan, np.stack([fields[n] for n in _LAYERS]))
+    return {COLDEST: layers.min(axis=0), WARMEST: layers.max(axis=0)}
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:

@@ -4,7 +4,7 @@
 """Forcing over days: the clock against the sun, means and spread, radiation that never is bright, wind, drought.
 
 Forcing comes in pieces, down to single steps. It is kept for a period of eight days at some points, so that what is
-found does not depend on the pieces.
+found does not depend on the pieces. Of each period sums are kept for a year.
 """
 
 from __future__ import annotations
@@ -16,17 +16,29 @@ from datetime import datetime
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP
+from anemoi_ailand.constants import STEP, STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.plausibility.findings import Finding
-from anemoi_ailand.data.plausibility.rules import AT_START, DAYS, DRY, PERIOD, PERIODS, Rule
+from anemoi_ailand.data.plausibility.jumps import WEATHER, another_time, unusual_weather
+from anemoi_ailand.data.plausibility.rules import AT_START, Rule
+from anemoi_ailand.data.plausibility.rules_over_days import (
+    DAY,
+    DAYS,
+    DRY,
+    FIRST_DAYS,
+    FIRST_DAYS_OF_PLACES,
+    MONTHS,
+    PERIOD,
+    PERIODS,
+    YEAR,
+)
 from anemoi_ailand.data.plausibility.sunshine import Places, SunClock, compare_clocks, follows_at, sentence_of
 
-#: Steps that tell a clock, two days, and those that tell it if radiation is far from the sun, a day.
-DAYS_OF_CLOCK, DAY = 8, 4
+#: Steps that tell a clock, two days; a day is enough if radiation is far from the sun.
+DAYS_OF_CLOCK = 8
 
 #: Steps of a period, as of the windows of :mod:`~anemoi_ailand.data.plausibility.training_data`, and periods that are
-#: judged together.
-_PERIOD, _PERIODS = 32, 8
+#: judged together: two months and a year.
+_PERIOD, _PERIODS, _YEAR = 32, 8, 45
 
 #: Points that are looked at, at most, spread over all.
 _POINTS = 500
@@ -35,8 +47,8 @@ _POINTS = 500
 _PLACES, _EXTENT = 20, 30.0
 
 #: Forcing that is kept.
-_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_u", "avg_v", "t", "q",
-         f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
+_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_u", "avg_v", "t", "q", "lai_lv",
+         "lai_hv", f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
 
 #: Insolation with which the brightest step of some days is looked for [W m-2], and the number of such steps in 64 days
 #: that tell something: towards the poles there are few.
@@ -68,7 +80,7 @@ _SHARE = Rule(
 
 _NO_RULE: Callable[[np.ndarray], np.ndarray] = lambda x: x  # noqa: E731
 
-#: Brightest step of days at all places, and of two months at one. At least 0.65 and 0.52.
+#: Brightest step of days at all places, and of two months at one. At least 0.65 and 0.52, at most 0.95.
 _DIM = Rule(
     "dim_days", "The highest short-wave radiation of some days at twenty distant places and more, as a share of that "
     "outside the atmosphere,", "1", ("avg_sdswrf",), _NO_RULE, plausible=(0.5, None),
@@ -76,18 +88,17 @@ _DIM = Rule(
 )  # fmt: skip
 _DIM_MONTHS = Rule(
     "dim_months", "The highest short-wave radiation of 64 days, as a share of that outside the atmosphere,", "1",
-    ("avg_sdswrf",), _NO_RULE, plausible=(0.47, None), advice=_DIM.advice,
+    ("avg_sdswrf",), _NO_RULE, plausible=(0.47, 1.0), advice=_DIM.advice,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Period:
-    """Extremes and means of a period, each of shape (point,)."""
+    """Extremes and means of a period, each of shape (point,); ``of`` has those that rules of months name."""
 
     brightest: np.ndarray
     lit: np.ndarray
-    rain: np.ndarray
-    humidity: np.ndarray
+    of: Mapping[str, np.ndarray]
 
 
 class Days:
@@ -119,12 +130,19 @@ class Days:
         self._chosen = np.unique(np.linspace(0, n_points - 1, _POINTS).astype(int)) if n_points > _POINTS else None
         self._where = where if self._chosen is None else (where[0][self._chosen], where[1][self._chosen])
         self._is_far = _are_far(self._where)
-        self._whole: deque[_Period] = deque(maxlen=_PERIODS)
+        self._whole: deque[_Period] = deque(maxlen=_YEAR)
+        self._soil: dict[str, np.ndarray] = {}
+        self._weather: dict[str, np.ndarray] = {}
         self._forget()
 
     def _forget(self) -> None:
         self._dates: list[datetime] = []
         self._parts: dict[str, list[np.ndarray]] = {}
+
+    def begin(self, where: Places, soil: Mapping[str, np.ndarray]) -> None:
+        """Begin a run with the soil (point,) at its start, with which the air of the first two days is compared."""
+        self._begin(where)
+        self._soil = {n: values if self._chosen is None else values[self._chosen] for n, values in soil.items()}
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Add forcing (date, point) at consecutive dates, and judge it after one day, two days, and each period."""
@@ -135,6 +153,7 @@ class Days:
         while done < len(dates):
             if self._dates and dates[done] - self._dates[-1] != STEP:
                 self._whole.clear()
+                self._weather = {}
                 self._forget()
             before, room = len(self._dates), _PERIOD - len(self._dates)
             self._take(fields, slice(done, done + room))
@@ -159,6 +178,9 @@ class Days:
         assert self._where is not None
         if number >= DAYS_OF_CLOCK:
             self._relations(DAYS, fields)
+            soil, self._soil = self._soil, {}
+            rules = (*FIRST_DAYS, *(FIRST_DAYS_OF_PLACES if self._is_far else ()))
+            self._relations(rules, fields | soil)
         if not self.clock_known and "avg_sdswrf" in fields:
             self._tell_clock(fields)
         if number >= DAYS_OF_CLOCK and self._is_far:
@@ -187,18 +209,40 @@ class Days:
         """Judge a whole period with those before it."""
         assert self._where is not None
         self._compare({n: fields[n] for n in ("avg_u", "avg_v") if n in fields}, self._dates[0], self._where)
-        if not {"avg_sdswrf", "largest", *DRY.needs} <= fields.keys():
+        if self._is_far:
+            self._compare_records(fields)
+        if not {"avg_sdswrf", "largest", "avg_tprate", *DRY.needs} <= fields.keys():
             return
         humidity = DRY.value(*(fields[n] for n in DRY.needs))
-        self._whole.append(_Period(*_brightest(fields), fields["avg_tprate"].max(axis=0), humidity))
-        last = [*self._whole]
-        if self._is_far and len(last) > 1 and not any(p.rain.any() for p in last[-2:]):
-            typical = float(np.median(last[-1].humidity))
+        self._whole.append(_Period(*_brightest(fields), _sums(fields, humidity, self._dates)))
+        last = [*self._whole][-_PERIODS:]
+        if self._is_far and len(last) > 1 and not any(p.of["rain"].any() for p in last[-2:]):
+            typical = float(np.median(humidity))
             self._apply(DRY, np.full_like(humidity, typical), self._dates[:1], self._where)
         if len(last) == _PERIODS:
             lit = np.sum([p.lit for p in last], axis=0) >= _LIT_STEPS
             brightest = np.max([p.brightest for p in last], axis=0)
-            self._apply(_DIM_MONTHS, np.where(lit, brightest, 1.0), self._dates[:1], self._where)
+            self._apply(_DIM_MONTHS, np.where(lit, brightest, 0.9), self._dates[:1], self._where)
+        for rules, number in ((MONTHS, _PERIODS), (YEAR, _YEAR)):
+            if len(self._whole) >= number:
+                some = [p.of for p in self._whole][-number:]
+                common = set.intersection(*(set(of) for of in some))
+                self._relations(rules, {n: np.stack([of[n] for of in some]) for n in common})
+
+    def _compare_records(self, fields: Mapping[str, np.ndarray]) -> None:
+        """Judge the weather of each record against the days around it, those before the period included."""
+        assert self._where is not None
+        given = {n: fields[n] for n in WEATHER if n in fields}
+        before = len(next(iter(self._weather.values()), ()))
+        if self._weather.keys() == given.keys():
+            given = {n: np.concatenate([self._weather[n], v]) for n, v in given.items()}
+        else:
+            before = 0
+        self._weather = {n: v[-2 * DAY :] for n, v in given.items()}
+        if (found := unusual_weather(given)) is not None:
+            date = self._dates[0] + (found[0] - before) * STEP
+            what = f"weather leaves that of the days around it {found[1]:.2g} times as far as usual everywhere"
+            self._keep(another_time("jump of weather", what, date, False, self._where))
 
     def _tell_clock(self, fields: Mapping[str, np.ndarray]) -> None:
         """Compare the clock with the sun."""
@@ -252,6 +296,21 @@ def _are_far(where: Places) -> bool:
     if where[0].size < _PLACES or max(np.ptp(where[0]), np.ptp(where[1])) < _EXTENT:
         return False
     return len(np.unique(np.round(np.stack(where), 2), axis=1).T) >= _PLACES
+
+
+def _sums(
+    fields: Mapping[str, np.ndarray], humidity: np.ndarray, dates: Sequence[datetime]
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return what rules of months need of a period, each of shape (point,), or (hour, point) of changes."""
+    rain = fields["avg_tprate"] * STEP_SECONDS  # kg m-2
+    found = {"rain": rain.sum(axis=0), "largest_rain": rain.max(axis=0), "wet_steps": (rain > 0.0).sum(axis=0)}
+    change, hours = np.diff(fields["avg_tprate"], axis=0), np.array([date.hour // STEP_HOURS for date in dates[1:]])
+    found |= {
+        name: np.stack([at[hours == k].sum(axis=0) for k in range(DAY)])
+        for name, at in (("rain_downs", change < 0.0), ("rain_changes", change != 0.0))
+    }
+    means = {"temperature": "avg_t", "lai_lv": "lai_lv", "lai_hv": "lai_hv"}
+    return found | {"humidity": humidity} | {n: fields[of].mean(axis=0) for n, of in means.items() if of in fields}
 
 
 def _brightest(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,9 @@ class Finding:
         lat, lon = self.place
         where = f"latitude {lat:.3f}, longitude {lon:.3f}"
         if self.detail:
-            return f"{self.detail} ({self.number} of {self.total} points, the first at {where}). {self.rule.advice}"
+            points = f"{min(self.number, self.total)} of {self.total} points"
+            again = f", and at {self.dates - 1} more" if self.dates > 1 else ""
+            return f"{self.detail} ({points}, the first at {where}{again}). {self.rule.advice}"
         limits = self.rule.possible if self.error else self.rule.plausible
         share = f"{self.number} of {self.total} points" if self.dates == 1 else f"{self.number} values"
         unit = "" if self.rule.units == "1" else f" {self.rule.units}"

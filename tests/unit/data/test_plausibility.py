@@ -13,7 +13,8 @@ import pytest
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.plausibility.checker import Checker, Implausible, check_period
-from anemoi_ailand.data.plausibility.rules import DAYS, FIRST, FORCING, STATE, STATIC
+from anemoi_ailand.data.plausibility.rules import FIRST, FORCING, STATE, STATIC
+from anemoi_ailand.data.plausibility.rules_over_days import DAYS, FIRST_DAYS, FIRST_DAYS_OF_PLACES, MONTHS, PERIOD, YEAR
 from anemoi_ailand.data.plausibility.sunshine import (
     LargestInsolation,
     compare_clocks,
@@ -64,10 +65,11 @@ def test_shift_of_a_clock_is_found(hours):
 
 def test_rules_name_variables_of_the_table():
     """Each rule has its own name, a sentence of advice, a range, and variables of the table."""
-    rules = (*STATIC, *STATE, *FORCING, *FIRST, *DAYS)
+    later = (*FIRST_DAYS, *FIRST_DAYS_OF_PLACES, *MONTHS, *YEAR)  # of numbers that are made of variables
+    rules = (*STATIC, *STATE, *FORCING, *FIRST, *DAYS, *PERIOD, *later)
     assert len({rule.name for rule in rules}) == len(rules)
     for rule in rules:
-        assert all(name.partition("@")[0] in VARIABLES for name in rule.needs), rule.name
+        assert rule in later or all(name.partition("@")[0] in VARIABLES for name in rule.needs), rule.name
         assert rule.advice.endswith("."), rule.name
         assert rule.plausible != (None, None), rule.name
         for inner, outer in zip(rule.plausible, rule.possible, strict=True):
@@ -150,6 +152,24 @@ def quiet(path, static=None):
         checker.look_again()
         check_period(checker, dict(zip(names, reader.read(names, some), strict=True)), some, where)
     return [str(finding) for finding in checker.take()]
+
+
+def test_jumps_of_deep_soil_are_found_once():
+    """In one piece and record by record, but not after a gap in time, nor between several sets of points."""
+    sound = np.full((12, 2), 285.0)
+    jump, dates, elsewhere = sound + 3.0 * (np.arange(12)[:, None] >= 6), stamps(12), (WHERE[0] + 1.0, WHERE[1])
+    whole, single, gap, sets = (Checker("warn") for _ in range(4))
+    whole.outputs({"stl4": jump}, dates, WHERE, predicted=False)
+    gap.outputs({"stl4": jump}, [*dates[:6], *stamps(6, datetime(2022, 6, 1))], WHERE, predicted=False)
+    for k in range(12):
+        now = {"stl4": jump[k : k + 1]}, dates[k : k + 1]
+        single.outputs(*now, WHERE, predicted=False)
+        sets.outputs({"stl4": sound[k : k + 1]}, dates[k : k + 1], WHERE, predicted=False)
+        sets.outputs({"stl4": sound[k : k + 1] + 9.0}, dates[k : k + 1], elsewhere, predicted=False)
+    assert [found.date for found in whole.findings] == [found.date for found in single.findings] == [dates[6]]
+    assert whole.findings[0].error and not gap.findings and not sets.findings
+    whole.outputs({"stl4": jump}, stamps(12, datetime(2023, 6, 1)), WHERE)  # a prediction is judged otherwise
+    assert len(whole.findings) == 1
 
 
 def test_sample_gives_no_alarm():

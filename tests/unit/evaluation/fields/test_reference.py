@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.evaluation.fields import reference as module
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, climatology, climatology_at, climatology_period, slot
 from anemoi_ailand.evaluation.fields.reference import TAIL, ReferenceCopy
+from tests.faults.faults import words
 from tests.support import worlds as world
 from tests.support.worlds import fields_of, six_hourly
 
@@ -166,3 +168,15 @@ def test_period_without_a_climatology_is_an_error(five_years, period, message):
     """Periods that are short, outside the reference, reversed, overlapping or no dates are refused."""
     with pytest.raises(ValueError, match=message):
         climatology_period(five_years, INITIAL, LAST, period)
+
+
+def test_records_of_another_time_are_refused(valid):
+    """One date at which deep soil is that of another season; without the check, and without the fault, all is read."""
+    fields = {"stl4": np.full_like(world.values()["stl1"], 285.0)}
+    sound = world.reference(fields)
+    ReferenceCopy(sound, ["stl4"], valid.ravel(), PERIOD, POINTS, plausibility="error")
+    fields["stl4"] = fields["stl4"].copy()
+    fields["stl4"][100] += 5.0
+    ReferenceCopy(world.reference(fields), ["stl4"], valid.ravel(), PERIOD, POINTS)
+    with pytest.raises(Implausible, match=words("a record of another time in the reference of an evaluation")):
+        ReferenceCopy(world.reference(fields), ["stl4"], valid.ravel(), PERIOD, POINTS, plausibility="error")
