@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.text import plain_number
-from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, GROUND
+from anemoi_ailand.evaluation.scores.ensemble_scores import ALL
+from anemoi_ailand.model.perturbation import GROUND
 from anemoi_ailand.rollout.ensembles.model_error import calibration_path
 from anemoi_ailand.rollout.step.pretrained import DEFAULT, pretrained_checkpoint
 from anemoi_ailand.support.atomic import complete_file
