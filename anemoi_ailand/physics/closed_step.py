@@ -103,6 +103,10 @@ _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
 #: Resistance of dry soil to evaporation [s m-1].
 _DRIEST_RESISTANCE = 2.0e4
 
+#: Power of the snow cover with which the share of the ground grows that cannot evaporate: where snow is patchy, the
+#: output of the network tells what its gaps evaporate.
+_CLOSED = 8
+
 #: Water of the first layer from which on bare ground draws on the layers below [kg m-2].
 _EMPTY = 0.5
 
@@ -230,12 +234,13 @@ def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground
     snow, rain = _snow(land, canopy.throughfall, raw)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
     arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw)
-    ground, evaporation = in_ground(land, arriving, after, raw)
     rsn = density(land, sd, land.snowfall, raw)
+    cover = snow_cover(sd, rsn)
+    ground, evaporation = in_ground(land, arriving, after, raw, 0.5 * (land.snowc + cover))
     lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
     evap = canopy.evaporation + snow.sublimation + evaporation + lake
     result = {f"stl{k + 1}": v for k, v in enumerate(after.unbind(-1))}
-    result |= {"snowc": snow_cover(sd, rsn), "sd": sd, "rsn": rsn, "src": canopy.src}
+    result |= {"snowc": cover, "sd": sd, "rsn": rsn, "src": canopy.src}
     result |= {n: getattr(snow.pack, n) for n in ("tsn", "slw") if getattr(land, n) is not None}
     if land.asn is not None:
         melting = torch.sigmoid(raw["ageing"] + _SHARE_START)
@@ -306,8 +311,13 @@ def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tenso
     return Arriving(tuple(v / WATER_DENSITY + steady for v in half_hours), land.capacity_exponent, land.urban)
 
 
-def in_ground(land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
+def in_ground(
+    land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping[str, Tensor], cover: Tensor | None = None
+) -> tuple[Ground, Tensor]:
     """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground.
+
+    Under snow with closed ``cover`` (...) [1], mean of the step, the first layer evaporates nothing but where trees
+    stand: ecLand's does so by less than 1e-5 kg m-2 in the mean of such steps. With None, snow does not prevent it.
 
     ``after`` is the soil temperature after the step (..., layer) [K]. The ice is the mean of both ends: over a year of
     true fluxes at points that freeze, ``swvl3`` errs by .0018 m3 m-3 with the ice of the start, by .0009 with the mean
@@ -319,6 +329,8 @@ def in_ground(land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping
     from_roots = _root_uptake(land, frozen, raw["roots"])
     available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
     from_top = torch.minimum(_scaled(raw, "top_evaporation"), _DRYING_LIMIT * available)
+    if cover is not None:
+        from_top = from_top * (1.0 - cover**_CLOSED * (1.0 - land.cover[..., 1]))
     ice = frozen
     if after is not None:
         from_top = from_top + _from_below(land, after, from_top, from_roots)

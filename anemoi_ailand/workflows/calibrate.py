@@ -245,10 +245,13 @@ def _change(ratio: pd.DataFrame | pd.Series) -> np.ndarray:
 
 def _ratios(scores: pd.DataFrame, group: str) -> pd.DataFrame:
     """Return the ratio of spread to error of a group of cases, variable by lead; those of few cases are left out."""
-    some = scores[scores["group"] == group].pivot(index=["variable", "lead"], columns="metric", values="value")
-    enough = some[some["cases"] >= _CASES]["spread_error"] if "cases" in some else some["spread_error"]
-    found = enough.dropna().unstack("lead")
-    return found.reindex([v for v in VARIABLES if v in found.index])
+    some = scores[scores["group"] == group]
+    found, cases = (
+        some[some["metric"] == metric].pivot(index="variable", columns="lead", values="value")
+        for metric in ("spread_error", "cases")
+    )
+    enough = found.where(~(cases.reindex_like(found) < _CASES)).dropna(how="all")
+    return enough.reindex([v for v in VARIABLES if v in enough.index])
 
 
 def _distance(ratios: Sequence[pd.DataFrame]) -> float:

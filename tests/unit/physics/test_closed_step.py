@@ -260,6 +260,23 @@ def test_lakes_evaporate_without_drying_the_soil():
     assert all(torch.equal(v, calm[name]) for name, v in windy.items())
 
 
+def test_soil_under_closed_snow_does_not_evaporate():
+    """Deep snow keeps the first layer from evaporating, but not where trees stand; bare ground does so."""
+    land = case.land(40)
+    nothing = torch.zeros_like(land.sd)
+    deep = land._replace(sd=nothing + 300.0, rsn=nothing + 300.0, snowc=nothing + 1.0, cover=torch.zeros_like(land.cover))
+    trees = deep._replace(cover=deep.cover + torch.tensor([0.0, 0.5], dtype=deep.cover.dtype))
+    bare = deep._replace(sd=nothing, snowc=nothing, snowfall=nothing)
+
+    def evaporated(columns):
+        dry, drying = (closed_step(columns, said(columns, top_evaporation=v))["evap"] for v in (0.0, 0.2))
+        return (drying - dry) * STEP_SECONDS
+
+    assert not evaporated(deep).any()
+    torch.testing.assert_close(evaporated(trees), 0.5 * evaporated(bare))
+    assert (evaporated(bare) > 0.1).all()
+
+
 def test_deserts_evaporate_from_the_first_layer_with_water():
     """In dry hot air an empty first layer passes some grams from those below, less under plants; in moist air none."""
     land = case.land(
