@@ -261,20 +261,23 @@ def test_lakes_evaporate_without_drying_the_soil():
 
 
 def test_soil_under_closed_snow_does_not_evaporate():
-    """Deep snow keeps the first layer from evaporating, but not where trees stand; bare ground does so."""
+    """What the first layer would evaporate under closed snow comes from the snow, but for the share under trees."""
     land = case.land(40)
     nothing = torch.zeros_like(land.sd)
     deep = land._replace(sd=nothing + 300.0, rsn=nothing + 300.0, snowc=nothing + 1.0, cover=torch.zeros_like(land.cover))
-    trees = deep._replace(cover=deep.cover + torch.tensor([0.0, 0.5], dtype=deep.cover.dtype))
+    trees = deep._replace(cover=deep.cover + torch.tensor([0.0, 0.25], dtype=deep.cover.dtype))
     bare = deep._replace(sd=nothing, snowc=nothing, snowfall=nothing)
 
-    def evaporated(columns):
-        dry, drying = (closed_step(columns, said(columns, top_evaporation=v))["evap"] for v in (0.0, 0.2))
-        return (drying - dry) * STEP_SECONDS
+    def lost(columns):
+        dry, drying = (closed_step(columns, said(columns, top_evaporation=v)) for v in (0.0, 0.2))
+        return [(drying["evap"] - dry["evap"]) * STEP_SECONDS, *(dry[n] - drying[n] for n in ("swvl1", "sd"))]
 
-    assert not evaporated(deep).any()
-    torch.testing.assert_close(evaporated(trees), 0.5 * evaporated(bare))
-    assert (evaporated(bare) > 0.1).all()
+    share = [(0.0, 1.0), (0.25, 0.75), (1.0, 0.0)]
+    for columns, (soil, snow) in zip((deep, trees, bare), share, strict=True):
+        evaporated, swvl1, sd = lost(columns)
+        torch.testing.assert_close(evaporated, nothing + 0.2 * CONTROLS["top_evaporation"][1])
+        torch.testing.assert_close(sd, snow * evaporated, rtol=0.04, atol=1e-9)  # less ice holds less water
+        assert torch.equal(swvl1 > 0, nothing < soil)
 
 
 def test_deserts_evaporate_from_the_first_layer_with_water():
