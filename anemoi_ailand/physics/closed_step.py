@@ -35,7 +35,6 @@ from anemoi_ailand.physics.snow_pack import (
     aged_albedo,
     bare_density,
     ground_melt,
-    limited_settling,
     snow_cover,
     snow_density,
     snow_step,
@@ -234,7 +233,7 @@ def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground
     snow, rain = _snow(land, canopy.throughfall, raw)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
     arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw)
-    rsn = density(land, sd, land.snowfall, raw, snow.pack.tsn)
+    rsn = density(land, sd, land.snowfall, raw)
     ground, evaporation = in_ground(land, arriving, after, raw, closed_snow(land))
     lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
     evap = canopy.evaporation + snow.sublimation + evaporation + lake
@@ -292,18 +291,10 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     return step, caught[0]
 
 
-def density(
-    land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor], tsn: Tensor | None = None
-) -> Tensor:
-    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2].
-
-    With its temperature ``tsn`` after the step [K], settling is limited.
-    """
+def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2]."""
     fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
-    settling = _scaled(raw, "settling")
-    if tsn is not None:
-        settling = limited_settling(settling, land.sd, land.rsn, tsn)
-    return bare_density(sd, snow_density(land.sd, land.rsn, fresh, fresh_density, settling))
+    return bare_density(sd, snow_density(land.sd, land.rsn, fresh, fresh_density, _scaled(raw, "settling")))
 
 
 def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tensor]) -> Arriving:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import (
-    GRAVITY,
     ICE_SPECIFIC_HEAT,
     LATENT_HEAT_FUSION,
     SNOW_ALBEDO_MAX,
@@ -41,9 +40,6 @@ _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp
 
 #: Conductance between ground and thin snow [W m-2 K-1], and mass of traces [kg m-2].
 _CONDUCTANCE, _TRACE = 2.4, 0.5
-
-#: Viscosity of snow [Pa s] and rate of its metamorphism [s-1], at 273.16 K and before they depend on density.
-_VISCOSITY, _METAMORPHISM = 3.7e7, 2.8e-6
 
 #: Range below 273.16 K in which melting ends and liquid water freezes [K], and limit of the exponent [1].
 _NEAR, _COLDEST = 0.3, 30.0
@@ -74,35 +70,6 @@ def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, 
     """
     mixed = (sd * rsn + fresh * fresh_density + NO_SNOW * rsn) / (sd + fresh + NO_SNOW)
     return (mixed + change).clamp(SNOW_DENSITY_LOWEST, SNOW_DENSITY_HIGHEST)
-
-
-def dry_settling(sd: Tensor, rsn: Tensor, tsn: Tensor) -> Tensor:
-    r"""Return how much denser cold dry snow becomes in a step, by its weight and by metamorphism [kg m-3].
-
-    .. math:: \Delta \rho = \rho\, \Delta t \left(\frac{g S / 2}{\eta_0\, e^{a T_c + b \rho}}
-              + \xi\, e^{-c T_c - d \max(\rho - 150, 0)}\right), \qquad T_c = T_0 - T
-
-    as one layer, which bears half of its mass :math:`S`; all have the same shape [kg m-2, kg m-3, K]. In steps without
-    liquid water and snowfall it is ecLand's to 10 % in the mean at all densities and masses (correlation .85; trained
-    points, 2018 to 2020). Source: IFS Documentation CY49R1, Part IV, snow scheme; Anderson (1976), NOAA NWS 19.
-    """
-    cold = torch.relu(TRIPLE_POINT - tsn)
-    weight = (0.5 * GRAVITY / _VISCOSITY) * sd * torch.exp(-0.081 * cold - 0.018 * rsn)
-    metamorphism = _METAMORPHISM * torch.exp(-0.042 * cold - 0.046 * torch.relu(rsn - 150.0))
-    return STEP_SECONDS * rsn * (weight + metamorphism)
-
-
-def limited_settling(change: Tensor, sd: Tensor, rsn: Tensor, tsn: Tensor) -> Tensor:
-    r"""Limit the settling that a network predicts to what nine of ten steps of ecLand have [kg m-3].
-
-    The limit is 1.2 times :func:`dry_settling` and .6 kg m-3, and :math:`w\,1500 / (100 + S)` more where snow is wet,
-    w = :math:`e^{-(T_0 - T)/0.3\,K}`: what water that freezes again adds is shared by the mass :math:`S` [kg m-2]. A
-    network that errs by little in every step would otherwise make deep snow as dense as it can be within weeks. What is
-    beyond counts by a twentieth, so that a training still feels it. Shapes as there.
-    """
-    wet = torch.exp((tsn - TRIPLE_POINT).clamp(-_COLDEST * _NEAR, 0.0) * (1.0 / _NEAR))
-    most = 1.2 * dry_settling(sd, rsn, tsn) + 0.6 + wet * (1500.0 / (100.0 + sd))
-    return torch.minimum(change, most + 0.05 * (change - most))
 
 
 def bare_density(sd: Tensor, rsn: Tensor) -> Tensor:

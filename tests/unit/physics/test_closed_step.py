@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, TRIPLE_POINT
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
 from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import (
@@ -25,7 +25,6 @@ from anemoi_ailand.physics.closed_step import (
     water_results,
 )
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.physics.snow_pack import dry_settling, limited_settling
 from anemoi_ailand.physics.soil_heat import heat_capacity
 from anemoi_ailand.physics.soil_water import move_water
 from tests.support import columns as case
@@ -259,22 +258,6 @@ def test_lakes_evaporate_without_drying_the_soil():
     calm, windy = (closed_step(land, said(land, lake_evaporation=v)) for v in (0.0, 1.0))
     torch.testing.assert_close(STEP_SECONDS * (windy.pop("evap") - calm.pop("evap")), land.lake)
     assert all(torch.equal(v, calm[name]) for name, v in windy.items())
-
-
-def test_deep_cold_snow_settles_slowly():
-    """Settling is limited by weight and temperature where snow is cold and deep, and hardly where it is thin and wet."""
-    mass, density = torch.tensor([400.0, 400.0, 50.0]).double(), torch.full((3,), 300.0).double()
-    tsn = torch.tensor([255.0, TRIPLE_POINT, TRIPLE_POINT]).double()
-    dry = dry_settling(mass, density, tsn)
-    assert 0.2 < dry[0] < dry[1] < 4.0 and dry[2] == pytest.approx(float(dry[1]) / 8, rel=0.1)
-    cold, warm, thin = limited_settling(torch.full((3,), 7.0).double(), mass, density, tsn).tolist()
-    assert cold == pytest.approx(0.95 * (1.2 * float(dry[0]) + 0.6) + 0.05 * 7.0)
-    assert cold < 2.0 < warm < 7.0 == thin
-    assert (limited_settling(dry, mass, density, tsn) == dry).all()
-    land = case.land(3)._replace(sd=mass, rsn=density, snowc=torch.ones(3).double(), snowfall=torch.zeros(3).double(),
-                                 rain=torch.zeros(3).double(), tsn=torch.full((3,), 255.0).double())  # fmt: skip
-    after = closed_step(land, said(land, settling=3.0))["rsn"] - density
-    assert (after < 3.0).all() and (after > 0.0).all()
 
 
 def test_soil_under_closed_snow_does_not_evaporate():
