@@ -229,9 +229,7 @@ class LandModel(nn.Module):
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
 
-    def _perturbed(
-        self, outputs: Tensor, diagnostics: Tensor, end: Tensor, land: Land | None
-    ) -> tuple[Tensor, Tensor]:
+    def _perturbed(self, outputs: Tensor, diagnostics: Tensor, end: Tensor, land: Land | None) -> tuple[Tensor, Tensor]:
         """Return the outputs of both heads with their perturbations, if there are any."""
         if self.first_error is None:
             return outputs, diagnostics

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Page on where long runs depart from ecLand: the worst points of one run over five years, and what errs there first."""
+"""Page on where long runs depart: the worst points of one run over five years, and what errs there first."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def usual_table(mine: Daily, truth: Daily, held: np.ndarray) -> str:
 
 def departures_table(found: list[Departure], days: np.ndarray, mine: Daily, truth: Daily, names: list[str]) -> str:
     """Tabulate points with their first departure and the state then, emulator / ecLand."""
-    rows = [["point", "worst variable, usual errors", "departs first", "day", "process", "state then, emulator / ecLand"]]
+    rows = [
+        ["point", "worst variable, usual errors", "departs first", "day", "process", "state then, emulator / ecLand"]
+    ]
     for each in found:
         row = [names[each.point], f"`{each.worst}` {each.ratio:.0f}"]
         if each.variable is None or each.day is None:

@@ -264,7 +264,9 @@ def test_soil_under_closed_snow_does_not_evaporate():
     """What the first layer would evaporate under closed snow comes from the snow, but for the share under trees."""
     land = case.land(40)
     nothing = torch.zeros_like(land.sd)
-    deep = land._replace(sd=nothing + 300.0, rsn=nothing + 300.0, snowc=nothing + 1.0, cover=torch.zeros_like(land.cover))
+    deep = land._replace(
+        sd=nothing + 300.0, rsn=nothing + 300.0, snowc=nothing + 1.0, cover=torch.zeros_like(land.cover)
+    )
     trees = deep._replace(cover=deep.cover + torch.tensor([0.0, 0.25], dtype=deep.cover.dtype))
     bare = deep._replace(sd=nothing, snowc=nothing, snowfall=nothing)
 
