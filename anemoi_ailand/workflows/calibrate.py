@@ -213,8 +213,8 @@ def matched(errors: OutputErrors, ratio: pd.DataFrame, by_ground: Mapping[str, p
     """Scale amplitude and memory of each group of outputs by the ratio of spread to error (variable by lead).
 
     The amplitude follows the first variable of the group, in the mean of the leads, and its factors on each kind of
-    ground follow the ratios of that variable there. The memory follows all variables at the later half of the leads, compared with that
-    mean: what lasts moves deep layers more than the first one.
+    ground follow the ratios of that variable there. The memory follows all variables at the later half of the leads,
+    compared with that mean: what lasts moves deep layers more than the first one.
     """
     deviation, hours = np.array(errors.deviation), np.array(errors.hours)
     ground = np.array(errors.ground)
