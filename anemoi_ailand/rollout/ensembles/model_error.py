@@ -114,11 +114,11 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] not in (SCHEMA, FORMER):
             raise ValueError(f"its schema is {content['schema']!r}, expected {SCHEMA!r}")
-        numbers = ([float(x) for x in content[n]] for n in ("deviation", "constant", "hours"))
+        deviation, constant, hours = (tuple(float(x) for x in content[n]) for n in ("deviation", "constant", "hours"))
         ground = EVERYWHERE
         if content["schema"] == SCHEMA:
             ground = tuple(tuple(float(content["ground"][k][group]) for group in GROUPS) for k in GROUND)
-        errors = OutputErrors(tuple(content["outputs"]), *map(tuple, numbers), ground)
+        errors = OutputErrors(tuple(content["outputs"]), deviation, constant, hours, ground)
         if {len(v) for v in (errors.deviation, errors.constant, errors.hours)} != {len(errors.outputs)}:
             raise ValueError("it has not one number for each output")
         checksum = content["checkpoint_sha256"]
