@@ -113,7 +113,7 @@ def leads_table(scores: pd.DataFrame) -> str:
 
 def leads_figure(scores: pd.DataFrame) -> Figure:
     """Draw by lead the spread and the error of the ensemble mean, and its CRPS and the error of the single run."""
-    found = scores[scores["group"] == ALL].set_index(["metric", "variable", "lead"])["value"]
+    found = scores[scores["group"] == ALL].set_index(["metric", "variable", "lead"])["value"].sort_index()
     pairs = {("error", "spread"): ("error of the mean", "spread"), ("mae_single", "crps"): ("MAE, single run", "CRPS")}
     figure, axes = style.panels(len(pairs) * len(SHOWN), len(SHOWN), 1.8)
     for row, (metrics, labels) in enumerate(pairs.items()):

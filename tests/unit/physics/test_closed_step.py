@@ -261,7 +261,7 @@ def test_lakes_evaporate_without_drying_the_soil():
 
 
 def test_soil_under_closed_snow_does_not_evaporate():
-    """What the first layer would evaporate under closed snow comes from the snow, but for patchy snow and trees."""
+    """Closed snow evaporates instead of the first layer, but for patchy snow and trees."""
     land = case.land(40)
     land = land._replace(cover=torch.zeros_like(land.cover))
     nothing = torch.zeros_like(land.sd)
