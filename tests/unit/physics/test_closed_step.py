@@ -278,7 +278,7 @@ def test_soil_under_closed_snow_does_not_evaporate():
         evaporated, swvl1, sd = lost(columns)
         torch.testing.assert_close(evaporated, nothing + 0.2 * CONTROLS["top_evaporation"][1])
         torch.testing.assert_close(sd, snow * evaporated, rtol=0.04, atol=1e-9)  # less ice holds less water
-        assert bool((swvl1 > 0.0).all()) if soil else not swvl1.any()
+        assert bool(swvl1.max() > 1e-5) == soil and swvl1.min() > -1e-8  # the soil under snow feels its temperature
 
 
 def test_deserts_evaporate_from_the_first_layer_with_water():
