@@ -12,15 +12,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import TRIPLE_POINT
 from anemoi_ailand.physics.closed_step import Land
-
-#: States of the ground: under snow, frozen without snow, or dry, moist or wet.
-GROUND = ("snow", "frozen", "dry", "moist", "wet")
-
-#: Snow mass from which there is snow [kg m-2].
-SNOW = 1.0
-
-#: Water of the first layer between wilting point (0) and field capacity (1) that separates dry, moist and wet ground.
-DRY, WET = 0.25, 0.75
+from anemoi_ailand.physics.ground import DRY, GROUND, SNOW, WET
 
 #: Outputs of a network, by their names, whose perturbations are scaled together.
 GROUPS = {

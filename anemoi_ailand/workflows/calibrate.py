@@ -24,7 +24,8 @@ from anemoi_ailand.data.land_data import LandData, open_data
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, ensemble_scores, ground
-from anemoi_ailand.model.perturbation import GROUND, GROUPS, group_numbers
+from anemoi_ailand.model.perturbation import GROUPS, group_numbers
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.error_estimate import BLOCK, estimate_errors
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, calibration_path, write_calibration
 from anemoi_ailand.rollout.step.advance import STEP

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.text import plain_number
 from anemoi_ailand.evaluation.scores.ensemble_scores import ALL
-from anemoi_ailand.model.perturbation import GROUND
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.model_error import calibration_path
 from anemoi_ailand.rollout.step.pretrained import DEFAULT, pretrained_checkpoint
 from anemoi_ailand.support.atomic import complete_file

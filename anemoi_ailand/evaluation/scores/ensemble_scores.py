@@ -13,7 +13,7 @@ import xarray as xr
 from scores.probability import crps_for_ensemble, rank_histogram
 
 from anemoi_ailand.constants import TRIPLE_POINT
-from anemoi_ailand.model.perturbation import DRY, GROUND, SNOW, WET
+from anemoi_ailand.physics.ground import DRY, GROUND, SNOW, WET
 
 #: Metrics in the order of tables; the counts of ranks, ``rank_1`` and on, follow.
 METRICS = ("spread", "error", "spread_error", "crps", "mae_single", "crps_skill", "outside", "cases")

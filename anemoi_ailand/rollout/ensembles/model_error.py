@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.model.perturbation import GROUND, GROUPS
+from anemoi_ailand.model.perturbation import GROUPS
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.support.atomic import complete_file
@@ -45,7 +46,7 @@ class OutputErrors:
         Correlation time (1/e) of the rest [h].
     ground : tuple of tuple of float
         Factor of the standard deviation on each kind of ground and for each group of outputs, see
-        :data:`~anemoi_ailand.model.perturbation.GROUND` and :data:`~anemoi_ailand.model.perturbation.GROUPS`.
+        :data:`~anemoi_ailand.physics.ground.GROUND` and :data:`~anemoi_ailand.model.perturbation.GROUPS`.
     """
 
     outputs: tuple[str, ...]

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anemoi_ailand.model.perturbation import GROUND, GROUPS
+from anemoi_ailand.model.perturbation import GROUPS
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
 from anemoi_ailand.variables import model_errors
 from anemoi_ailand.workflows import calibrate as module

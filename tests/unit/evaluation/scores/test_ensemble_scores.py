@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, ensemble_scores, ground
-from anemoi_ailand.model.perturbation import GROUND
+from anemoi_ailand.physics.ground import GROUND
 
 MEMBERS, CASES = 9, 6000
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.model.perturbation import GROUND, GROUPS, N_FACTORS, ground_shares
+from anemoi_ailand.model.perturbation import GROUPS, N_FACTORS, ground_shares
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.error_estimate import BLOCK, output_errors
 from anemoi_ailand.rollout.ensembles.model_error import (
