@@ -16,8 +16,10 @@ from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand, lacking
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import DEEPEST_SNOW
 from anemoi_ailand.model.networks import NetworkShape, build_network
+from anemoi_ailand.model.perturbation import N_FACTORS, group_numbers, scaled_errors
 from anemoi_ailand.model.precision import hidden_precision, precision_of
 from anemoi_ailand.physics.bounds import clamp, limits
+from anemoi_ailand.physics.closed_step import Land
 from anemoi_ailand.variables import Time, variable
 
 LOG = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class LandModel(nn.Module):
     _upper_physical: Tensor
     _scale: Tensor
     _error_factors: Tensor
+    _error_groups: Tensor
     _most: Tensor
 
     def __init__(
@@ -142,11 +145,19 @@ class LandModel(nn.Module):
         r"""Add perturbations to the outputs of the network, read from column ``first`` of the input at the end on.
 
         There is one for each of :attr:`network_outputs`, not normalised: dimensionless for the first head, in the units
-        of the table for diagnostics. ``factors`` (output,) are those of the normaliser of the outputs. The step itself
-        is unchanged, so that water stays closed and bounds hold.
+        of the table for diagnostics. Factors by ground and group of outputs follow, which the closed step uses, see
+        :func:`~anemoi_ailand.model.perturbation.scaled_errors`. ``factors`` (output,) are those of the normaliser of
+        the outputs. The step itself is unchanged, so that water stays closed and bounds hold.
         """
         self.first_error = first
         self.register_buffer("_error_factors", factors[self._diagnostic_out], persistent=False)
+        groups = torch.tensor(group_numbers(self.network_outputs), device=factors.device)
+        self.register_buffer("_error_groups", groups, persistent=False)
+
+    @property
+    def n_errors(self) -> int:
+        """Number of columns of :meth:`read_model_error`."""
+        return len(self.network_outputs) + N_FACTORS
 
     def _shape(self) -> NetworkShape:
         """Return the sizes of the network: input columns and outputs of its two heads."""
@@ -206,24 +217,27 @@ class LandModel(nn.Module):
         """
         z = self.read(start, end)
         if self.closed is None:
-            increments, diagnostics = self._perturbed(*self._network(z), end)
+            increments, diagnostics = self._perturbed(*self._network(z), end, None)
             positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
         else:
             land, air, fields = self.closed.before(start, end)
             network = self._network(torch.cat([z, self.closed.features(land, air)], dim=-1))
-            outputs, diagnostics = self._perturbed(*network, end)
+            outputs, diagnostics = self._perturbed(*network, end, land)
             positions, state = self.closed.after(land, air, fields, outputs, diagnostics.to(start.dtype))
         out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
         out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
 
-    def _perturbed(self, outputs: Tensor, diagnostics: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    def _perturbed(self, outputs: Tensor, diagnostics: Tensor, end: Tensor, land: Land | None) -> tuple[Tensor, Tensor]:
         """Return the outputs of both heads with their perturbations, if there are any."""
         if self.first_error is None:
             return outputs, diagnostics
         n, first = outputs.shape[-1], self.first_error
-        errors = end[..., first : first + n + diagnostics.shape[-1]]
+        last = first + n + diagnostics.shape[-1]
+        errors = end[..., first:last]
+        if land is not None:
+            errors = scaled_errors(errors, end[..., last : last + N_FACTORS], self._error_groups, land)
         return outputs + errors[..., :n], diagnostics + errors[..., n:] * self._error_factors
 
     def _network(self, z: Tensor) -> tuple[Tensor, Tensor]:

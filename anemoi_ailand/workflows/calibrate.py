@@ -10,7 +10,7 @@ scaled until the spread of ensembles matches the error of their mean, over lead 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,8 @@ from anemoi_ailand.data.land_data import LandData, open_data
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, ensemble_scores, ground
+from anemoi_ailand.model.perturbation import GROUPS, group_numbers
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.error_estimate import BLOCK, estimate_errors
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, calibration_path, write_calibration
 from anemoi_ailand.rollout.step.advance import STEP
@@ -40,24 +42,15 @@ LEADS = (1, 7, 30, 90)
 #: Variables that are scored.
 VARIABLES = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "sd", "skt", "2t", "slhf")
 
-#: Outputs of a network that are scaled together, and the variables whose spread they are scaled to, the amplitude to
-#: that of the first. Other outputs keep the error of a single step.
-GROUPS = {
-    "evaporation": (
-        ("top_evaporation", "interception", "interception_evaporation", "roots_1", "roots_2"),
-        ("slhf", "swvl1"),
-    ),
-    "water": (
-        ("concentration", "surface_runoff", "lateness", "swvl1", "swvl2", "swvl3", "swvl4", "src"),
-        ("swvl1", "swvl2", "swvl3"),
-    ),
-    "heat": (("top_heating", "top_mean", "heat", "stl1", "stl2", "stl3", "stl4"), ("stl1", "stl2", "stl3")),
-    "snow": (
-        ("sublimation", "snow_heating", "melt", "ageing", "settling", "fresh_density", "basal", "rain_on_snow", "sd",
-         "snowc", "rsn", "tsn", "asn", "slw"),
-        ("sd",),
-    ),
-}  # fmt: skip
+#: Variables whose spread the groups of outputs of a network are scaled to, the amplitude to that of the first. Other
+#: outputs keep the error of a single step.
+MATCHED = {
+    "evaporation": ("slhf", "swvl1"),
+    "water": ("swvl1", "swvl2", "swvl3"),
+    "heat": ("stl1", "stl2", "stl3"),
+    "snow": ("sd",),
+    "air": ("skt", "2t"),
+}
 
 #: Variables of the reference that tell the state of the ground.
 _GROUND = ("sd", "stl1", "swvl1")
@@ -67,6 +60,9 @@ _BLOCKS, _POINTS = 12, 60
 
 #: Largest change of an amplitude and of a memory in an iteration, and the longest memory [h].
 _MOST, _LONGEST = 4.0, 2400.0
+
+#: Range of the factor of a kind of ground, and fewest cases at a lead from which it is estimated.
+_FACTORS, _CASES = (0.2, 5.0), 60
 
 _STEPS_A_DAY = 4
 
@@ -116,15 +112,15 @@ def calibrate(
     LOG.info("Errors of single steps at %d points in %d", cases.points.size, year)
     errors = estimate_errors(step, dataset, cases.points[:: -(-cases.points.size // _POINTS)], cases.blocks)
     land = load(checkpoint, execution=execution)
-    table, kept = pd.DataFrame(), errors
+    table, kept, least = pd.DataFrame(), errors, np.inf
     for number in range(1, iterations + 1):
         with _written(errors, step) as file:
             scores = cases.scores(land, str(file), members=members, seed=seed)
-        ratio = _ratios(scores)
+        ratio, by_ground = _ratios(scores, ALL), {where: _ratios(scores, where) for where in GROUND}
         LOG.info("Spread / error, ensembles %d of %d:\n%s", number, iterations, ratio.round(2).to_string())
-        if table.empty or _distance(ratio) < _distance(table):
-            table, kept = ratio, errors
-        errors = matched(errors, ratio)
+        if (distance := _distance([ratio, *by_ground.values()])) < least:
+            table, kept, least = ratio, errors, distance
+        errors = matched(errors, ratio, by_ground)
     about: dict[str, Any] = {
         "created": created(), "dataset": Path(dataset).name, "year": year, "points": int(cases.points.size),
         "members": members, "starts": [str(d)[:10] for d in cases.starts],
@@ -214,37 +210,55 @@ class Cases:
         return runs, ground(*truth, *soil)
 
 
-def matched(errors: OutputErrors, ratio: pd.DataFrame) -> OutputErrors:
+def matched(errors: OutputErrors, ratio: pd.DataFrame, by_ground: Mapping[str, pd.DataFrame]) -> OutputErrors:
     """Scale amplitude and memory of each group of outputs by the ratio of spread to error (variable by lead).
 
-    The amplitude follows the first variable of the group, in the mean of the leads. The memory follows all variables at
-    the later half of the leads, compared with that mean: what lasts moves deep layers more than the first one.
+    The amplitude follows the first variable of the group, in the mean of the leads, and its factors on each kind of
+    ground follow the ratios of that variable there. The memory follows all variables at the later half of the leads,
+    compared with that mean: what lasts moves deep layers more than the first one.
     """
     deviation, hours = np.array(errors.deviation), np.array(errors.hours)
-    for outputs, variables in GROUPS.values():
+    ground = np.array(errors.ground)
+    numbers = np.array(group_numbers(errors.outputs))
+    for group, (name, variables) in enumerate(MATCHED.items()):
         known = [v for v in variables if v in ratio.index]
         if not known:
             continue
-        log = -np.log(ratio.loc[known].to_numpy(float).clip(1.0 / _MOST, _MOST))
-        own = np.array([n in outputs for n in errors.outputs])
+        own = numbers == list(GROUPS).index(name)
+        log = _change(ratio.loc[known])
         amplitude, late = log[0].mean(), log[:, log.shape[1] // 2 :].mean()
         deviation = np.where(own, deviation * np.exp(amplitude), deviation)
         longer = np.clip(np.exp(late - amplitude), 1.0 / _MOST, _MOST)
         hours = np.where(own, (hours * longer).clip(1.0, _LONGEST), hours)
-    return replace(errors, deviation=tuple(deviation.tolist()), hours=tuple(hours.tolist()))
+        for k, where in enumerate(GROUND):
+            # outputs for snow have no effect where there is none
+            if known[0] in by_ground[where].index and (name != "snow" or where == "snow"):
+                further = np.nanmean(_change(by_ground[where].loc[known[0]])) - amplitude
+                ground[k, group] = np.clip(ground[k, group] * np.exp(further), *_FACTORS)
+    factors = tuple(map(tuple, ground.tolist()))
+    return replace(errors, deviation=tuple(deviation.tolist()), hours=tuple(hours.tolist()), ground=factors)
 
 
-def _ratios(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the ratio of spread to error of all cases, variable by lead."""
-    some = scores[(scores["group"] == ALL) & (scores["metric"] == "spread_error")]
-    return some.pivot(index="variable", columns="lead", values="value").reindex(
-        [v for v in VARIABLES if v in set(some["variable"])]
+def _change(ratio: pd.DataFrame | pd.Series) -> np.ndarray:
+    """Return the logarithm of the factors that would make ratios one, within limits."""
+    return -np.log(ratio.to_numpy(float).clip(1.0 / _MOST, _MOST))
+
+
+def _ratios(scores: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Return the ratio of spread to error of a group of cases, variable by lead; those of few cases are left out."""
+    some = scores[scores["group"] == group]
+    found, cases = (
+        some[some["metric"] == metric].pivot(index="variable", columns="lead", values="value")
+        for metric in ("spread_error", "cases")
     )
+    enough = found.where(~(cases.reindex_like(found) < _CASES)).dropna(how="all")
+    return enough.reindex([v for v in VARIABLES if v in enough.index])
 
 
-def _distance(ratio: pd.DataFrame) -> float:
-    """Return how far ratios are from one."""
-    return float(np.nanmean(np.abs(np.log(ratio.to_numpy(float).clip(1e-3, 1e3)))))
+def _distance(ratios: Sequence[pd.DataFrame]) -> float:
+    """Return how far ratios are from one, of all cases and on each kind of ground."""
+    logs = [np.abs(np.log(ratio.to_numpy(float).clip(1e-3, 1e3))).ravel() for ratio in ratios]
+    return float(np.nanmean(np.concatenate(logs)))
 
 
 def _of_days(values: np.ndarray) -> np.ndarray:

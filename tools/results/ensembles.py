@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.text import plain_number
-from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, GROUND
+from anemoi_ailand.evaluation.scores.ensemble_scores import ALL
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.model_error import calibration_path
 from anemoi_ailand.rollout.step.pretrained import DEFAULT, pretrained_checkpoint
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows.calibrate import LEADS, VARIABLES, calibrate, skill
 from tools.results.pages import Blocks, paragraph, table
+from tools.results.real_weather import draw
 from tools.results.steps import Inputs, key_of, once
 
 PART = "ensembles"
@@ -29,6 +33,10 @@ YEAR, LEAD = 2022, 30
 
 #: Variables of the tables by ground and of ranks.
 CORE = ("swvl1", "stl1", "sd", "skt", "slhf")
+
+
+#: Variables of the figure, and its file.
+SHOWN, FIGURE = ("swvl1", "stl1", "sd"), "ensembles_leads.png"
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ def blocks(checkpoint: Path, name: str, inputs: Inputs, errors: Path, size: Size
     key = key_of(None, reference, sha256=about["checkpoint_sha256"], errors=about["deviation"], **size.options())
     once(path, key, lambda: write_skill(path, checkpoint, reference, errors, size))
     scores = pd.read_csv(path)
+    draw(leads_figure(scores), FIGURE)
     return {
         "ensembles-origin": origin(name, about, size),
         "ensembles-leads": leads_table(scores),
@@ -100,6 +109,31 @@ def leads_table(scores: pd.DataFrame) -> str:
         row += [plain_number(found[name, LEAD, metric]) for metric in ("crps", "mae_single")]
         rows.append([f"`{name}` [{variable(name).units}]", *row])
     return table(rows)
+
+
+def leads_figure(scores: pd.DataFrame) -> Figure:
+    """Draw by lead the spread and the error of the ensemble mean, and its CRPS and the error of the single run."""
+    found = scores[scores["group"] == ALL].set_index(["metric", "variable", "lead"])["value"].sort_index()
+    pairs = {("error", "spread"): ("error of the mean", "spread"), ("mae_single", "crps"): ("MAE, single run", "CRPS")}
+    figure, axes = style.panels(len(pairs) * len(SHOWN), len(SHOWN), 1.8)
+    for row, (metrics, labels) in enumerate(pairs.items()):
+        for column, name in enumerate(SHOWN):
+            ax = axes[row * len(SHOWN) + column]
+            for metric, label, colour in zip(metrics, labels, style.FORECAST_COLOURS, strict=False):
+                ax.plot(LEADS, found[metric, name][list(LEADS)], marker="o", ms=3, color=colour, label=label)
+            ax.set_xscale("log")
+            ax.set_xticks(LEADS, [str(lead) for lead in LEADS])
+            ax.minorticks_off()
+            ax.set_ylim(bottom=0.0)
+            ax.set_title(f"{name} [{style.plain(variable(name).units)}]", loc="left", fontsize=style.SMALL + 1)
+            ax.tick_params(labelsize=style.SMALL - 1)
+            ax.grid(color=style.GRID, linewidth=0.5)
+            if column == 0:
+                ax.legend(frameon=False, fontsize=style.SMALL)
+            if row == len(pairs) - 1:
+                ax.set_xlabel("lead [days]", fontsize=style.SMALL)
+    style.title(figure, f"Ensembles with model error at held-out points, {YEAR}")
+    return figure
 
 
 def ground_table(scores: pd.DataFrame) -> str:

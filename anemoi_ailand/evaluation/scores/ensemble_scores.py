@@ -13,18 +13,13 @@ import xarray as xr
 from scores.probability import crps_for_ensemble, rank_histogram
 
 from anemoi_ailand.constants import TRIPLE_POINT
+from anemoi_ailand.physics.ground import DRY, GROUND, SNOW, WET
 
 #: Metrics in the order of tables; the counts of ranks, ``rank_1`` and on, follow.
 METRICS = ("spread", "error", "spread_error", "crps", "mae_single", "crps_skill", "outside", "cases")
 
-#: State of the ground, see :func:`ground`; and all of them.
-GROUND, ALL = ("snow", "frozen", "dry", "moist", "wet"), "all"
-
-#: Snow mass from which there is snow [kg m-2].
-_SNOW = 1.0
-
-#: Water of the first layer between wilting point (0) and field capacity (1) that separates dry, moist and wet ground.
-_DRY, _WET = 0.25, 0.75
+#: Group of all cases, next to those of the state of the ground, see :func:`ground`.
+ALL = "all"
 
 _MEMBER = "member"
 
@@ -36,11 +31,11 @@ def ground(
 
     Fields are those of the reference at the valid times, in the units of the table; shapes broadcast.
     """
-    snow = sd > _SNOW
+    snow = sd > SNOW
     frozen = ~snow & (stl1 < np.float32(TRIPLE_POINT))
     water = (swvl1 - wilting) / (capacity - wilting)
     rest = ~snow & ~frozen
-    masks = snow, frozen, rest & (water < _DRY), rest & (water >= _DRY) & (water <= _WET), rest & (water > _WET)
+    masks = snow, frozen, rest & (water < DRY), rest & (water >= DRY) & (water <= WET), rest & (water > WET)
     return dict(zip(GROUND, masks, strict=True))
 
 

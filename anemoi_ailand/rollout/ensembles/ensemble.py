@@ -10,6 +10,7 @@ from datetime import datetime
 
 import numpy as np
 
+from anemoi_ailand.model.perturbation import N_FACTORS
 from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
 from anemoi_ailand.rollout.ensembles.model_error import ModelError, OutputErrors
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
@@ -57,7 +58,7 @@ class Ensemble:
             self._rain = RandomRain(self._smooth, self.members, options.seed)
         if errors and self._smooth:
             self._error = ModelError(errors, self._smooth, self.members, options.seed, control=options.control)
-            self._perturbed = model_errors(len(errors[0].outputs))
+            self._perturbed = model_errors(len(errors[0].outputs) + N_FACTORS)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.model.perturbation import N_FACTORS
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.step.checkpoint import LandStep
@@ -85,8 +86,9 @@ class _Response:
     def __call__(self, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
         """Compute shapes ``(row, input) -> (row, result), (row, result, output)``, by central differences."""
         change = torch.cat([torch.zeros(1, self._n), torch.diag(self._change), -torch.diag(self._change)])
-        further = torch.zeros(len(change), self._drawn)
-        further[:, -self._n :] = change
+        further = torch.ones(len(change), self._drawn)  # the factors by ground
+        further[:, : self._drawn - N_FACTORS] = 0.0
+        further[:, self._drawn - N_FACTORS - self._n : self._drawn - N_FACTORS] = change
         rows = [v.repeat(len(change), 1) for v in (start, end)]
         none = torch.zeros(len(rows[0]), self._drawn)
         with torch.no_grad():

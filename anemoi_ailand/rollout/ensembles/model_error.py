@@ -14,15 +14,20 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.model.perturbation import GROUPS
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.support.atomic import complete_file
 
-#: Version of the layout of a calibration, and end of its name next to a checkpoint.
-SCHEMA, SUFFIX = "anemoi-ailand/model-error/1", ".model-error.json"
+#: Version of the layout of a calibration, that without ``ground``, and end of its name next to a checkpoint.
+SCHEMA, FORMER, SUFFIX = "anemoi-ailand/model-error/2", "anemoi-ailand/model-error/1", ".model-error.json"
 
 #: Purposes of the random numbers: errors that stay, and those that change.
 _CONSTANT, _CHANGING = 4, 5
+
+#: Factors of errors that are the same everywhere.
+EVERYWHERE = ((1.0,) * len(GROUPS),) * len(GROUND)
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,16 @@ class OutputErrors:
         Share of the variance that is constant in time at a point and in a member.
     hours : tuple of float
         Correlation time (1/e) of the rest [h].
+    ground : tuple of tuple of float
+        Factor of the standard deviation on each kind of ground and for each group of outputs, see
+        :data:`~anemoi_ailand.physics.ground.GROUND` and :data:`~anemoi_ailand.model.perturbation.GROUPS`.
     """
 
     outputs: tuple[str, ...]
     deviation: tuple[float, ...]
     constant: tuple[float, ...]
     hours: tuple[float, ...]
+    ground: tuple[tuple[float, ...], ...] = EVERYWHERE
 
     def scaled(self, factor: float) -> OutputErrors:
         """Return the same errors with other standard deviations."""
@@ -59,6 +68,8 @@ def calibration_path(checkpoint: Path) -> Path:
 def write_calibration(path: Path, errors: OutputErrors, step: LandStep, **about: Any) -> Path:
     """Write the model error of a checkpoint as JSON, with what else is known about it."""
     content = {"schema": SCHEMA, "checkpoint_sha256": checkpoint_checksum(step.path), **asdict(errors), **about}
+    by_group = (dict(zip(GROUPS, factors, strict=True)) for factors in errors.ground)
+    content["ground"] = dict(zip(GROUND, by_group, strict=True))
     with complete_file(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
@@ -102,10 +113,13 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
     own = path == calibration_path(step.path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
+        if content["schema"] not in (SCHEMA, FORMER):
             raise ValueError(f"its schema is {content['schema']!r}, expected {SCHEMA!r}")
-        numbers = ([float(x) for x in content[n]] for n in ("deviation", "constant", "hours"))
-        errors = OutputErrors(tuple(content["outputs"]), *map(tuple, numbers))
+        deviation, constant, hours = (tuple(float(x) for x in content[n]) for n in ("deviation", "constant", "hours"))
+        ground = EVERYWHERE
+        if content["schema"] == SCHEMA:
+            ground = tuple(tuple(float(content["ground"][k][group]) for group in GROUPS) for k in GROUND)
+        errors = OutputErrors(tuple(content["outputs"]), deviation, constant, hours, ground)
         if {len(v) for v in (errors.deviation, errors.constant, errors.hours)} != {len(errors.outputs)}:
             raise ValueError("it has not one number for each output")
         checksum = content["checkpoint_sha256"]
@@ -125,7 +139,8 @@ class ModelError:
 
     with Gaussian fields f and :math:`\epsilon` for each output and member
     (:class:`~anemoi_ailand.rollout.ensembles.smooth_fields.SmoothFields`), and standard deviation :math:`\sigma`,
-    constant share a and memory :math:`\tau` of :class:`OutputErrors`. With ``control``, member 0 is unperturbed.
+    constant share a and memory :math:`\tau` of :class:`OutputErrors`. With ``control``, member 0 is unperturbed. The
+    factors by ground follow, which are constant in time: the closed step takes those of the ground of the point.
 
     Parameters
     ----------
@@ -144,6 +159,8 @@ class ModelError:
         self._rho = np.exp(-STEP_HOURS / hours)
         self._scale = deviation * np.sqrt(1.0 - constant)
         self._n_outputs = deviation.shape[1]
+        factors = np.array([np.ravel(e.ground) for e in of_member], np.float32)
+        self._factors = np.repeat(factors, fields.n_points, axis=0).T
         self._constant = deviation * np.sqrt(constant) * self._draw(_CONSTANT, 0)
         self._number, self._amplitudes = 0, self._draw(_CHANGING, 0)
 
@@ -157,9 +174,15 @@ class ModelError:
         self._amplitudes, self._number = amplitudes.copy(), number
 
     def steps(self, n_steps: int) -> np.ndarray:
-        """Return the perturbations of the next steps, shape (output, step, member x point), float32."""
-        made = [self._step() for _ in range(n_steps)]
-        return np.stack(made, axis=1)
+        """Return the perturbations of the next steps, and their factors by ground and group.
+
+        Shape (output + ground x group, step, member x point), float32.
+        """
+        made = np.empty((self._n_outputs + len(self._factors), n_steps, self._factors.shape[1]), np.float32)
+        for k in range(n_steps):
+            made[: self._n_outputs, k] = self._step()
+        made[self._n_outputs :] = self._factors[:, None]
+        return made
 
     def _step(self) -> np.ndarray:
         self._number += 1

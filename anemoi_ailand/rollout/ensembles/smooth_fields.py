@@ -39,6 +39,11 @@ class SmoothFields:
         self._basis /= np.float32(np.sqrt(N_WAVES))
         self._blocks: torch.Tensor | None = None  # the basis (block, point, wave), once needed
 
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+        return int(self._basis.shape[1])
+
     def __call__(self, amplitudes: np.ndarray) -> np.ndarray:
         """Return fields (..., point), float32, for amplitudes (..., 2 N_WAVES)."""
         a = amplitudes.astype(np.float32)

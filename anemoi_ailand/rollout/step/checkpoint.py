@@ -210,7 +210,8 @@ def with_model_error(step: LandStep) -> LandStep:
     """Return a step that reads perturbations of the outputs of its network, as its last inputs.
 
     They are in the order of :attr:`~anemoi_ailand.model.land_model.LandModel.network_outputs`, dimensionless for the
-    first head, in the units of the table for diagnostics.
+    first head, in the units of the table for diagnostics; their factors on each kind of ground follow, see
+    :meth:`~anemoi_ailand.model.land_model.LandModel.read_model_error`.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def with_model_error(step: LandStep) -> LandStep:
             "`model_error: none`, or take a network of the land model."
         )
     factors = normaliser_factors(normaliser(step), len(step.outputs))["out"][0]
-    model, names = deepcopy(step.model), model_errors(len(land.network_outputs))
+    model, names = deepcopy(step.model), model_errors(land.n_errors)
     model.model.read_model_error(len(step.inputs), factors)
     _widen(model, step.dataset, len(names))
     return replace(step, model=model, inputs=(*step.inputs, *names), model_error=names)

@@ -26,6 +26,7 @@ from torch.nn.functional import linear
 
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.model.closed_land import ClosedLand
+from anemoi_ailand.model.perturbation import N_FACTORS, group_numbers, scaled_errors
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.closed_step import STATE
 from anemoi_ailand.rollout.step.checkpoint import LandStep, normaliser
@@ -170,6 +171,7 @@ class StatePart(nn.Module):
 
     lower: Tensor
     upper: Tensor
+    groups: Tensor
 
     def __init__(self, step: LandStep) -> None:
         super().__init__()
@@ -178,13 +180,15 @@ class StatePart(nn.Module):
         self.given, self.diagnostic = _given(step), _diagnostic(step)
         self.n_outputs = land.network.prognostic_head.out_features
         self.first_error = land.first_error
+        if self.first_error is not None:
+            self.register_buffer("groups", torch.tensor(group_numbers(land.network_outputs)))
         for name, bound in zip(("lower", "upper"), land.physical_bounds, strict=True):
             self.register_buffer(name, bound.detach().clone().unsqueeze(-1))
 
     def forward(self, start: Tensor, end: Tensor, outputs: Tensor) -> Tensor:
         """Return the outputs of the step; shapes as in the class."""
         if self.first_error is not None:
-            outputs = outputs + end[self.first_error : self.first_error + len(outputs)]
+            outputs = outputs + self._errors(start, end, self.first_error, len(outputs))
         controls = outputs[: self.n_outputs]
         if self.closed is None:
             old = (start[self.inputs.index(n)] for n in self.given)
@@ -198,6 +202,15 @@ class StatePart(nn.Module):
         result |= dict(zip(self.diagnostic, outputs[self.n_outputs :], strict=True))
         out = torch.stack([result[n] for n in self.outputs])
         return torch.minimum(torch.maximum(out, self.lower), self.upper)
+
+    def _errors(self, start: Tensor, end: Tensor, first: int, number: int) -> Tensor:
+        """Return the perturbations of the outputs (output, row)."""
+        errors = end[first : first + number]
+        if self.closed is None:
+            return errors
+        land, _ = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
+        factors = end[first + number : first + number + N_FACTORS]
+        return scaled_errors(errors.t(), factors.t(), self.groups, land).t()
 
 
 def named(

@@ -260,6 +260,27 @@ def test_lakes_evaporate_without_drying_the_soil():
     assert all(torch.equal(v, calm[name]) for name, v in windy.items())
 
 
+def test_soil_under_closed_snow_does_not_evaporate():
+    """Closed snow evaporates instead of the first layer, but for patchy snow and trees."""
+    land = case.land(40)
+    land = land._replace(cover=torch.zeros_like(land.cover))
+    nothing = torch.zeros_like(land.sd)
+    deep = land._replace(sd=nothing + 300.0, rsn=nothing + 300.0, snowc=nothing + 1.0)
+    patchy = deep._replace(snowc=nothing + 0.5)
+    trees = deep._replace(cover=land.cover + torch.tensor([0.0, 0.25]).double())
+    bare = deep._replace(sd=nothing, snowc=nothing, snowfall=nothing)
+
+    def lost(columns):
+        dry, drying = (closed_step(columns, said(columns, top_evaporation=v)) for v in (0.0, 0.2))
+        return [(drying["evap"] - dry["evap"]) * STEP_SECONDS, *(dry[n] - drying[n] for n in ("swvl1", "sd"))]
+
+    for columns, soil, snow in ((deep, False, 1.0), (trees, True, 0.75), (patchy, True, 0.5**8), (bare, True, 0.0)):
+        evaporated, swvl1, sd = lost(columns)
+        torch.testing.assert_close(evaporated, nothing + 0.2 * CONTROLS["top_evaporation"][1])
+        torch.testing.assert_close(sd, snow * evaporated, rtol=0.04, atol=1e-9)  # less ice holds less water
+        assert bool(swvl1.max() > 1e-5) == soil and swvl1.min() > -1e-8  # the soil under snow feels its temperature
+
+
 def test_deserts_evaporate_from_the_first_layer_with_water():
     """In dry hot air an empty first layer passes some grams from those below, less under plants; in moist air none."""
     land = case.land(

@@ -69,6 +69,7 @@ def test_every_block_of_the_pages_is_filled():
         "reference-set.md",
         "real-weather.md",
         "snow-and-runoff.md",
+        "long-runs.md",
         "ensembles.md",
         "derivatives.md",
         "assimilation.md",
@@ -108,6 +109,7 @@ def test_tables_of_ensembles():
     assert [line.split(" | ")[0] for line in ground[2:]] == ["| all", "| snow"]
     assert ranks[0].startswith("| variable | 1 | 2 | 3 |")
     assert ranks[0].count("|") == 12 + 3
+    assert len(ensembles.leads_figure(scores).axes) == 2 * len(ensembles.SHOWN)
 
 
 def test_step_is_made_again_only_if_its_key_changes(tmp_path):

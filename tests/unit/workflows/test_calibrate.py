@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anemoi_ailand.model.perturbation import GROUPS
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
 from anemoi_ailand.variables import model_errors
 from anemoi_ailand.workflows import calibrate as module
@@ -25,12 +27,19 @@ def test_groups_are_scaled_by_their_variables():
     ratio = pd.DataFrame(1.0, index=["swvl1", "stl1", "stl2", "skt"], columns=LEADS)
     ratio.loc["swvl1"], ratio.loc["skt"] = 0.5, 0.5
     ratio.loc["stl1"], ratio.loc["stl2"] = [2.0, 2.0, 0.5, 0.5], [9.0, 9.0, 0.5, 0.5]
-    found = matched(FIRST, ratio)
+    wet = pd.DataFrame({lead: [0.25] for lead in LEADS}, index=["swvl1"])
+    known = {where: wet if where == "wet" else wet.iloc[:0] for where in GROUND}
+    found = matched(FIRST, ratio, known)
     by_name = dict(zip(OUTPUTS, zip(found.deviation, found.hours, strict=True), strict=True))
     np.testing.assert_allclose(by_name["roots_1"], (0.2, 24.0))
     np.testing.assert_allclose(by_name["top_heating"], (0.1, 48.0))
     assert by_name["melt"] == (0.1, 24.0)  # no variable tells of the snow
     assert found.constant == FIRST.constant
+    factors = pd.DataFrame(found.ground, index=GROUND, columns=list(GROUPS))
+    told = factors.loc["wet", ["evaporation", "water"]]
+    np.testing.assert_allclose(told, 2.0)  # half the spread of that elsewhere
+    factors.loc["wet", told.index] = 1.0
+    assert factors.eq(1.0).all(axis=None)
 
 
 def test_best_of_the_iterations_is_written(monkeypatch, tmp_path):

@@ -6,7 +6,8 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, GROUND, ensemble_scores, ground
+from anemoi_ailand.evaluation.scores.ensemble_scores import ALL, ensemble_scores, ground
+from anemoi_ailand.physics.ground import GROUND
 
 MEMBERS, CASES = 9, 6000
 

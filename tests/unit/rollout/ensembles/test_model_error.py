@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from anemoi_ailand.model.perturbation import GROUPS, N_FACTORS, ground_shares
+from anemoi_ailand.physics.ground import GROUND
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.error_estimate import BLOCK, output_errors
 from anemoi_ailand.rollout.ensembles.model_error import (
+    FORMER,
     ModelError,
     OutputErrors,
     calibration_path,
@@ -23,7 +26,7 @@ from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.step.checkpoint import with_model_error
-from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart
+from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, named
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from tests.support import columns, loop
@@ -51,7 +54,7 @@ def test_perturbed_outputs_are_those_of_other_biases(land):
     """A perturbation has the effect of a larger bias of both heads, in all forms of the step; zeros have none."""
     plain = land.land_step()
     step, biased = with_model_error(plain), land.land_step()
-    n, network = len(step.model_error), biased.model.model.network
+    n, network = len(step.model.model.network_outputs), biased.model.model.network
     change = torch.linspace(-0.2, 0.3, n)
     first = network.prognostic_head.out_features
     factors = PhysicalStep(plain).output_factors[plain.model.model._diagnostic_out]
@@ -59,8 +62,8 @@ def test_perturbed_outputs_are_those_of_other_biases(land):
         network.prognostic_head.bias += change[:first]
         network.diagnostic_head.bias += change[first:] * factors
     start, end = slots(land, plain)
-    none = torch.zeros(N, n)
-    wide = torch.cat([start, none], -1), torch.cat([end, change.expand(N, n)], -1)
+    none, everywhere = torch.zeros(N, n + N_FACTORS), torch.ones(N, N_FACTORS)
+    wide = torch.cat([start, none], -1), torch.cat([end, change.expand(N, n), everywhere], -1)
     expected, found = biased.of_slots(start, end), step.of_slots(*wide)
     assert (expected != plain.of_slots(start, end)).any()
     scale = expected.std(0).clamp_min(1e-6)
@@ -73,12 +76,42 @@ def test_perturbed_outputs_are_those_of_other_biases(land):
     assert ((fused - found) / scale).abs().max() < 2e-3
 
 
+@pytest.mark.parametrize("land", [CLOSED, BALANCED], ids=["closed", "energy"])
+def test_errors_are_scaled_on_their_ground_only(land):
+    """Factors of wet ground change what the step does where the ground is wet, and nothing elsewhere."""
+    plain = land.land_step()
+    step, n = with_model_error(plain), len(plain.model.model.network_outputs)
+    start, end = slots(land, plain)
+    closed = plain.model.model.closed
+    first, _ = closed.of_fields(*named(closed, plain.inputs, start.t(), end.t()))
+    shares = ground_shares(first)
+    assert (shares.sum(-1) == 1.0).all()
+    wet = shares[:, GROUND.index("wet")] > 0
+    assert wet.any() and not wet.all()
+
+    def results(factor, change):
+        factors = torch.ones(len(GROUND), len(GROUPS))
+        factors[GROUND.index("wet")] = factor
+        further = torch.cat([torch.full((n,), change), factors.flatten()]).expand(N, -1)
+        rows = torch.cat([start, torch.zeros_like(further)], -1), torch.cat([end, further], -1)
+        with torch.inference_mode():
+            columns_first = [x.t().contiguous() for x in rows]
+            fused = StatePart(step)(*columns_first, NetworkPart(step, torch.float32)(*columns_first)).t()
+        return step.of_slots(*rows), fused
+
+    for half, small, full in zip(results(0.5, 0.2), results(1.0, 0.1), results(1.0, 0.2), strict=True):
+        grouped = [k for k, name in enumerate(step.outputs) if name in ("stl1", "swvl1", "sd", "2t")]
+        assert torch.equal(half[wet][:, grouped], small[wet][:, grouped])
+        assert torch.equal(half[~wet], full[~wet])
+        assert (half[wet] != full[wet]).any()
+
+
 def drawn(chosen=slice(None), n_steps=5, members=3, first=0, control=False, errors=(ERRORS,)):
     """Perturbations (output, step, member, point)."""
     where = [x[chosen] for x in case.places(N)]
     members = range(first, first + members)
     made = ModelError(errors, SmoothFields(*where, 500.0, 1), members, 1, control=control)
-    return made.steps(n_steps).reshape(len(OUTPUTS), n_steps, len(members), -1)
+    return made.steps(n_steps)[: len(OUTPUTS)].reshape(len(OUTPUTS), n_steps, len(members), -1)
 
 
 def test_draws_depend_on_member_step_and_place_only():
@@ -99,7 +132,7 @@ def test_variance_constant_share_and_memory():
     made = ModelError(
         [errors], SmoothFields(np.array([50.0]), np.array([8.0]), 500.0, 1), range(4000), 1, control=False
     )
-    values = made.steps(3).reshape(2, 3, -1)
+    values = made.steps(3)[:2].reshape(2, 3, -1)
     np.testing.assert_allclose(values.std(axis=-1), [[2.0] * 3, [0.5] * 3], rtol=0.05)
     expected = [0.3 + 0.7 * np.exp(-0.5), np.exp(-1.0)]
     found = [np.corrcoef(v[0], v[2])[0, 1] for v in values]
@@ -139,7 +172,11 @@ def test_calibration_is_read_and_scaled(tmp_path):
     step.path.write_bytes(b"weights")
     with pytest.raises(FileNotFoundError, match=r"a\.model-error\.json.*`anemoi-ailand calibrate"):
         errors_of(step, "calibrated")
-    path = write_calibration(calibration_path(step.path), ERRORS, step, year=2021)
+    ground = tuple((0.5 + k,) * len(GROUPS) for k in range(len(GROUND)))
+    path = write_calibration(calibration_path(step.path), replace(ERRORS, ground=ground), step, year=2021)
+    assert errors_of(step, "calibrated").ground == ground
+    former = json.loads(path.read_text(encoding="utf-8")) | {"schema": FORMER}
+    path.write_text(json.dumps(former), encoding="utf-8")  # as before factors by ground: the same everywhere
     assert errors_of(step, "calibrated") == errors_of(step, str(path)) == ERRORS
     assert errors_of(step, 0.5) == replace(ERRORS, deviation=(0.025,) * len(OUTPUTS))
     step.path.write_bytes(b"other weights")
