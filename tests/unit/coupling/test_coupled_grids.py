@@ -234,6 +234,10 @@ def test_report_of_a_coupling(world, tmp_path):
     given, received = (budget["avg_sdlwrf"] / (18 * 3600.0) for budget in (run.budget.given, run.budget.received))
     assert f"<td>{given:.6g}</td><td>{received:.6g}</td><td>W m-2</td>" in text
     assert f"<td>skt</td><td>{mean:.6g}</td><td>{size:.6g}</td>" in text
+    crossed = [sum(values) for values in zip(*report.crossed["avg_sdlwrf"], strict=True)]
+    assert crossed == pytest.approx([run.budget.given["avg_sdlwrf"], run.budget.received["avg_sdlwrf"]])
+    assert len(report.crossed["avg_sdlwrf"]) == 3
+    assert text.count('<img src="data:image/png;base64,iVBOR') == 2
     with pytest.raises(ValueError, match=r"`report` is '.*coupling.txt'. Give a name that ends in .html"):
         processor(world, 3, report=str(tmp_path / "coupling.txt"))
 
