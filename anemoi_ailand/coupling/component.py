@@ -75,7 +75,8 @@ class LandTask(Task):
             wanted = f"`atmosphere` of the task '{self.name}' is {self._with!r}, but" if self._with else "There are"
             raise ValueError(
                 f"{wanted} the tasks {sorted(able)} are a `stored-atmosphere`, or a `runner` with `mid_processors: "
-                f"[{COMPONENT}]`, of {sorted(tasks)}. Add it to the atmosphere's configuration, and name one of several as `atmosphere`."
+                f"[{COMPONENT}]`, of {sorted(tasks)}. Add it to the atmosphere's configuration, and "
+                "name one of several as `atmosphere`."
             )
         return able[name]
 
@@ -187,7 +188,9 @@ def _check_transport(transport: Transport) -> None:
             "for a task that has died. Give `transport: land-processes`, `land-threads` or `land-mpi`."
         )
     if not isinstance(transport, SupervisedTransport):
-        LOG.warning("%s is not tested with the land, and may wait for a task that has died; over MPI: `land-mpi`", transport)
+        LOG.warning(
+            "%s is not tested with the land, and may wait for a task that has died; over MPI: `land-mpi`", transport
+        )
 
 
 def _alone(field: Any) -> Tensor:

@@ -12,22 +12,23 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.coupling.coupling_figures import crossed_figure, increment_figure
 from anemoi_ailand.coupling.crossing import Feedback
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
-from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.units import AMOUNTS, HOUR
 from anemoi_ailand.variables import variable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LOG = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ class CouplingReport:
             if name in land:
                 mean = _mean(land[name].double(), points.land_areas)
                 self.fluxes.setdefault(name, []).append(mean * STEP_HOURS * HOUR)
-        for name, pairs in self.crossed.items():
+        for name, crossed in self.crossed.items():
             given, received = self._budget.given[name], self._budget.received[name]
-            pairs.append((given - self._before[name][0], received - self._before[name][1]))
+            crossed.append((given - self._before[name][0], received - self._before[name][1]))
             self._before[name] = given, received
         for fed in self._feedback:
             before, after = (_at(f[fed.field], points.targets) / fed.factor for f in (own, changed))
@@ -105,8 +106,9 @@ class CouplingReport:
             "received differ by rounding if the exchange conserves it.</p>",
             _table("What crossed", ("atmosphere to land", "given", "received", "units"), self._crossed(hours)),
             _table("What the land made of it", ("land", "", "units"), self._made(hours)),
-            _image(self._crossed_figure(), "What crossed in each step of the land, means over its share."),
         ]
+        if self.crossed or self.fluxes:
+            parts.append(_image(self._crossed_figure(), "What crossed in each step of the land, means over its share."))
         if self._feedback:
             parts += [
                 "<p>Increment: value with the land minus the atmosphere's own, area mean and root mean square. The "
@@ -139,11 +141,17 @@ class CouplingReport:
         return [(f"{n}: {variable(n).long_name}", _rate(n, sum(v), hours), _unit(n)) for n, v in self.fluxes.items()]
 
     def _crossed_figure(self) -> Figure:
-        crossed = {n: [(_rate(n, a, STEP_HOURS), _rate(n, b, STEP_HOURS)) for a, b in v] for n, v in self.crossed.items()}
+        from anemoi_ailand.coupling.coupling_figures import crossed_figure  # slow to import
+
+        crossed = {
+            n: [(_rate(n, a, STEP_HOURS), _rate(n, b, STEP_HOURS)) for a, b in v] for n, v in self.crossed.items()
+        }
         made = {n: [_rate(n, v, STEP_HOURS) for v in values] for n, values in self.fluxes.items()}
         return crossed_figure(self.dates, crossed, made, {n: _unit(n) for n in (*crossed, *made)})
 
     def _increment_figure(self) -> Figure:
+        from anemoi_ailand.coupling.coupling_figures import increment_figure  # slow to import
+
         units = {fed.field: variable(fed.name).units for fed in self._feedback}
         return increment_figure(self.dates, self.increments, units)
 
@@ -193,9 +201,13 @@ def _table(title: str, head: Iterable[str], rows: Iterable[Sequence[object]]) ->
 
 def _image(figure: Figure, caption: str) -> str:
     """Return a figure that the page contains."""
+    from anemoi_ailand.evaluation.display.style import save  # slow to import
+
     with TemporaryDirectory() as folder:
         image = b64encode(save(figure, Path(folder) / "figure.png").read_bytes()).decode("ascii")
-    return f'<figure><img src="data:image/png;base64,{image}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><img src="data:image/png;base64,{image}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    )
 
 
 def _text(cell: object) -> str:

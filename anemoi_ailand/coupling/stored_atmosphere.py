@@ -101,7 +101,9 @@ class _Steps:
         shape = self._data.shape
         if (len(shape) == 5) != trajectories:
             kind = "of forecasts" if len(shape) == 5 else "of dates"
-            raise ValueError(f"'{dataset}' is a dataset {kind}. Set `use_trajectories: {str(not trajectories).lower()}`.")
+            raise ValueError(
+                f"'{dataset}' is a dataset {kind}. Set `use_trajectories: {str(not trajectories).lower()}`."
+            )
         if shape[2] != 1:
             raise ValueError(f"'{dataset}' has {shape[2]} members. Give one: {{dataset: PATH, number: 1}}.")
         self._index = self._data.name_to_index
@@ -150,9 +152,7 @@ def _positions(there: NDArray[Any], wanted: NDArray[Any], what: str) -> list[int
     missing = wanted[~np.isin(wanted, there)]
     if missing.size:
         first, start, end = (_shown(value) for value in (missing[0], there.min(), there.max()))
-        raise ValueError(
-            f"{what} has {start} to {end}; {first} is not in it. Change `date` or `lead_time`, or add it to the dataset."
-        )
+        raise ValueError(f"{what} has {start} to {end}; {first} is not in it. Change `date` or `lead_time`, or add it.")
     order = np.argsort(there)
     return [int(i) for i in order[np.searchsorted(there, wanted, sorter=order)]]
 

@@ -81,7 +81,9 @@ def test_package_declares_what_it_imports() -> None:
     """Everything that the wheel imports is a dependency, or belongs to an extra for users."""
     found = imported("anemoi_ailand", "hydra_plugins")
     assert {
-        name: path for name, path in found.items() if name not in declared("distributed", "export", "mpi", "observations")
+        name: path
+        for name, path in found.items()
+        if name not in declared("distributed", "export", "mpi", "observations")
     } == {}
 
 
