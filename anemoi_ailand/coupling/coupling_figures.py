@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -30,17 +31,18 @@ def crossed_figure(
 
     ``crossed`` and ``made`` hold one value a step by variable, in ``units``; the land's are in one panel a unit.
     """
+    times = np.asarray(dates, dtype="datetime64[s]")
     groups = {unit: [n for n in made if units[n] == unit] for unit in dict.fromkeys(units[n] for n in made)}
     figure, axes = style.panels(len(crossed) + len(groups), 2, _HEIGHT, sharex=True)
     for ax, (name, pairs) in zip(axes, crossed.items(), strict=False):
         given, received = zip(*pairs, strict=True)
-        ax.plot(dates, given, color=_GIVEN, linewidth=2.5, label="given")
-        ax.plot(dates, received, color=_RECEIVED, linewidth=1.0, linestyle="--", label="received")
+        ax.plot(times, given, color=_GIVEN, linewidth=2.5, label="given")
+        ax.plot(times, received, color=_RECEIVED, linewidth=1.0, linestyle="--", label="received")
         style.panel_title(ax, name)
         _finish(ax, units[name])
     for ax, (unit, names) in zip(axes[len(crossed) :], groups.items(), strict=True):
         for colour, name in zip(_MADE, names, strict=False):
-            ax.plot(dates, made[name], color=colour, linewidth=1.2, label=name)
+            ax.plot(times, made[name], color=colour, linewidth=1.2, label=name)
         ax.set_title("The land made of it", loc="left", fontsize=style.SMALL + 1)
         _finish(ax, unit)
     return figure
@@ -53,13 +55,14 @@ def increment_figure(
 
     ``increments`` hold (mean, root mean square) of each step of the land by field, in ``units``.
     """
+    times = np.asarray(dates, dtype="datetime64[s]")
     figure, axes = style.panels(len(increments), 2, _HEIGHT, sharex=True)
     for ax, (field, pairs) in zip(axes, increments.items(), strict=True):
         for values, colour, label in zip(
             zip(*pairs, strict=True), (_GIVEN, _RECEIVED), ("mean", "root mean square"), strict=True
         ):
-            ax.plot(dates, values, color=colour, linewidth=1.2, label=label)
-            ax.plot(dates[0], values[0], "o", color=colour, markersize=5)
+            ax.plot(times, values, color=colour, linewidth=1.2, label=label)
+            ax.plot(times[:1], values[:1], "o", color=colour, markersize=5)
         ax.axhline(0.0, color="black", linewidth=0.8)
         ax.set_title(style.plain(field), loc="left", fontsize=style.SMALL + 1)
         _finish(ax, units[field])

@@ -59,8 +59,9 @@ class LandMpiTransport(SupervisedTransport):
         set_logging_name(self._mine)
         LOG.info("Rank %d of %d runs the task '%s'", self._ranks[self._mine], len(self.tasks), self._mine)
         end = transports.End(None)
+        task: Any = self.tasks[self._mine]
         try:
-            self.tasks[self._mine].run(self)
+            task.run(self)
         except BaseException as error:
             transports.log_failure(self._mine, error)
             end = transports.End(transports.reason_of(error), isinstance(error, PeerEnded))
