@@ -16,6 +16,7 @@ from anemoi.utils.logs import set_logging_name
 
 from anemoi_ailand.coupling import transports
 from anemoi_ailand.coupling.transports import PeerEnded, SupervisedTransport
+from anemoi_ailand.hosts.anemoi_datasets import count_use_in_a_thread
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class LandMpiTransport(SupervisedTransport):
         LOG.info("Rank %d of %d runs the task '%s'", self._ranks[self._mine], len(self.tasks), self._mine)
         end = transports.End(None)
         task: Any = self.tasks[self._mine]
+        count_use_in_a_thread()  # a process would outlive a killed rank, and mpirun wait for it
         try:
             task.run(self)
         except BaseException as error:
