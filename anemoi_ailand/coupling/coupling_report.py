@@ -10,8 +10,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
@@ -201,13 +201,10 @@ def _table(title: str, head: Iterable[str], rows: Iterable[Sequence[object]]) ->
 
 def _image(figure: Figure, caption: str) -> str:
     """Return a figure that the page contains."""
-    from anemoi_ailand.evaluation.display.style import save  # slow to import
-
-    with TemporaryDirectory() as folder:
-        image = b64encode(save(figure, Path(folder) / "figure.png").read_bytes()).decode("ascii")
-    return (
-        f'<figure><img src="data:image/png;base64,{image}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-    )
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    source = f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"
+    return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
 
 
 def _text(cell: object) -> str:

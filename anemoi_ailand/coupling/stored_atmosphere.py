@@ -97,7 +97,7 @@ class _Steps:
         from anemoi.datasets import open_dataset  # slow to import
 
         self._name = str(dataset)
-        self._data = open_dataset(dataset)
+        self._data: Any = open_dataset(dataset)
         shape = self._data.shape
         if (len(shape) == 5) != trajectories:
             kind = "of forecasts" if len(shape) == 5 else "of dates"

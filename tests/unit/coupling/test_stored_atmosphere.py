@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Task `stored-atmosphere`: steps of a dataset, and what is refused before the first one."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.coupling.component import LandTask
+from anemoi_ailand.coupling.coupled_land import Atmosphere, CoupledLand
 from anemoi_ailand.coupling.stored_atmosphere import StoredAtmosphere
 from anemoi_ailand.coupling.transports import LandThreadsTransport
+from anemoi_ailand.rollout.stepper import LandStepper
 
 DATE = datetime(2020, 5, 1)
 
@@ -37,7 +40,7 @@ class Stored:
         return self.values[index]
 
 
-def given(monkeypatch, data, *, units=None, **options):
+def given(monkeypatch, data, **options):
     """Return what a land gets in each step."""
     got = []
 
@@ -111,13 +114,15 @@ def test_options_of_the_task():
         StoredAtmosphere("sky", date=DATE)
 
 
-def test_an_atmosphere_that_does_not_answer(monkeypatch):
+def test_an_atmosphere_that_does_not_answer(monkeypatch, tmp_path):
     """Feedback into stored fields is refused; that of a mapping is left out."""
-    from anemoi_ailand.coupling.coupled_land import Atmosphere, CoupledLand
-    from anemoi_ailand.rollout.stepper import LandStepper
-
-    stop = SimpleNamespace(needs={"forcing": (), "forcing_at_start": ()}, outputs=("skt",))
-    monkeypatch.setattr(LandStepper, "open", lambda *_, **__: stop)
-    about = Atmosphere({"skt": "K"}, timedelta(hours=6), answers=False)
+    land = SimpleNamespace(needs={"forcing": (), "forcing_at_start": ()}, outputs=("skt",), checkpoint_sha256="",
+                           execution="plain")  # fmt: skip
+    monkeypatch.setattr(LandStepper, "open", lambda *_, **__: land)
+    (tmp_path / "mine.yaml").write_text("level: 2 m\nfeedback: {skt: skt}\n")
+    given = {"initial": {"state": "x"}, "mapping": str(tmp_path / "mine.yaml")}
+    stored = Atmosphere({"skt": "K"}, timedelta(hours=6), answers=False)
+    assert CoupledLand(stored, **given).needs == ()
+    assert CoupledLand(replace(stored, answers=True), **given).needs == ("skt",)
     with pytest.raises(ValueError, match=r"`feedback` is \{'skt': 'skt'\}, but a stored atmosphere does not answer"):
-        CoupledLand(about, initial={"state": "x"}, feedback={"skt": "skt"})
+        CoupledLand(stored, **given, feedback={"skt": "skt"})
