@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from anemoi.inference.transport import Transport
@@ -97,7 +97,7 @@ class _Steps:
         from anemoi.datasets import open_dataset  # slow to import
 
         self._name = str(dataset)
-        self._data: Any = open_dataset(dataset)
+        self._data = cast("Any", open_dataset(dataset))
         shape = self._data.shape
         if (len(shape) == 5) != trajectories:
             kind = "of forecasts" if len(shape) == 5 else "of dates"

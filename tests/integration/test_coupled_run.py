@@ -207,7 +207,10 @@ def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
     ("options", "cause"),
     [
         ({"dies": DATE + timedelta(hours=18)}, "signal 9"),
-        ({"points": {"nearst": 3}}, r"The task 'land' failed: TypeError: `points` .* \['atmosphere'\] ended with it"),
+        (
+            {"points": {"nearst": 3}},
+            r"The task 'land' failed: UnknownOption: `points` .* \['atmosphere'\] ended with it",
+        ),
     ],
 )
 def test_ranks_end_together(tmp_path, small_dataset, options, cause):
