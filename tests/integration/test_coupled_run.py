@@ -209,7 +209,7 @@ def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
         ({"dies": DATE + timedelta(hours=18)}, "signal 9"),
         (
             {"points": {"nearst": 3}},
-            r"The task 'land' failed: UnknownOption: `points` .* \['atmosphere'\] ended with it",
+            r"'land' failed: UnknownOption: `points` .* \['atmosphere'\] ended with it",
         ),
     ],
 )
