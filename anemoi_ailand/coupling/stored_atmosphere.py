@@ -12,11 +12,12 @@ from typing import Any, cast
 
 import numpy as np
 from anemoi.inference.transport import Transport
-from anemoi.utils.dates import as_datetime, as_timedelta
+from anemoi.utils.dates import as_timedelta
 from numpy.typing import NDArray
 
 from anemoi_ailand.coupling.component import AtmosphereTask, LandPartner
 from anemoi_ailand.coupling.coupled_land import Atmosphere
+from anemoi_ailand.support.dates import to_datetime
 from anemoi_ailand.support.options import check_known
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class StoredAtmosphere(AtmosphereTask):
         if missing := [option for option, value in given.items() if value is None]:
             raise ValueError(f"The task '{name}' (`stored-atmosphere`) has no {missing}. Add it.")
         self._dataset, self._trajectories, self._since = dataset, use_trajectories, tuple(since_start)
-        self._start, self._lead = as_datetime(given["date"]), as_timedelta(given["lead_time"])
+        self._start, self._lead = to_datetime(given["date"]), as_timedelta(given["lead_time"])
 
     def run(self, transport: Transport) -> None:
         """Give the steps of the dataset to the land."""
