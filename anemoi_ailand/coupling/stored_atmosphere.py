@@ -22,7 +22,7 @@ from anemoi_ailand.support.options import check_known
 
 LOG = logging.getLogger(__name__)
 
-_OPTIONS = ("dataset", "use_trajectories", "since_start", "date", "lead_time")
+_OPTIONS = ("dataset", "use_trajectories", "since_start", "member", "date", "lead_time")
 
 
 class StoredAtmosphere(AtmosphereTask):
@@ -33,12 +33,13 @@ class StoredAtmosphere(AtmosphereTask):
     name : str
         Name of the task.
     dataset : str or mapping
-        What ``anemoi.datasets.open_dataset`` takes: a path, or a mapping with ``dataset``, such as
-        ``{dataset: forecasts.zarr, number: 3}`` for a member of an ensemble.
+        What ``anemoi.datasets.open_dataset`` takes: a path, or a mapping with ``dataset``.
     use_trajectories : bool
         True for a dataset of forecasts (layout ``trajectories``): that from ``date`` is taken. False for one of dates.
     since_start : sequence of str
         Amounts since the start of the forecast; each step is given its difference.
+    member : int, optional
+        Position of a member, from 0, in a dataset of an ensemble.
     date, lead_time : optional
         Start and length of the run, by default those of the coupling.
 
@@ -63,6 +64,7 @@ class StoredAtmosphere(AtmosphereTask):
         dataset: Any = None,
         use_trajectories: bool = False,
         since_start: Sequence[str] = (),
+        member: int | None = None,
         date: Any = None,
         lead_time: Any = None,
         global_config: Mapping[str, Any] | None = None,
@@ -76,12 +78,15 @@ class StoredAtmosphere(AtmosphereTask):
         }  # fmt: skip
         if missing := [option for option, value in given.items() if value is None]:
             raise ValueError(f"The task '{name}' (`stored-atmosphere`) has no {missing}. Add it.")
+        if since_start and not use_trajectories:
+            raise ValueError("`since_start` is for forecasts: set `use_trajectories: true`, or remove it.")
         self._dataset, self._trajectories, self._since = dataset, use_trajectories, tuple(since_start)
+        self._member = member
         self._start, self._lead = to_datetime(given["date"]), as_timedelta(given["lead_time"])
 
     def run(self, transport: Transport) -> None:
         """Give the steps of the dataset to the land."""
-        stored = _Steps(self._dataset, self._trajectories, self._since, self._start, self._lead)
+        stored = _Steps(self._dataset, self._trajectories, self._since, self._start, self._lead, member=self._member)
         about = Atmosphere(stored.units, stored.step, self._start, self._lead, stored.places, answers=False)
         land = LandPartner(self, transport, about)
         for number in range(1, stored.count + 1):
@@ -93,8 +98,9 @@ class _Steps:
     """Fields of a dataset by the number of the step since the start of a run."""
 
     def __init__(
-        self, dataset: Any, trajectories: bool, since_start: Sequence[str], start: datetime, lead: timedelta
-    ) -> None:
+        self, dataset: Any, trajectories: bool, since_start: Sequence[str], start: datetime, lead: timedelta,
+        *, member: int | None = None,
+    ) -> None:  # fmt: skip
         from anemoi.datasets import open_dataset  # slow to import
 
         self._name = str(dataset)
@@ -105,8 +111,11 @@ class _Steps:
             raise ValueError(
                 f"'{dataset}' is a dataset {kind}. Set `use_trajectories: {str(not trajectories).lower()}`."
             )
-        if shape[2] != 1:
-            raise ValueError(f"'{dataset}' has {shape[2]} members. Give one: {{dataset: PATH, number: 1}}.")
+        if not (shape[2] == 1 if member is None else 0 <= member < shape[2]):
+            raise ValueError(
+                f"`member` is {member}, and '{dataset}' has {shape[2]}. Give one from 0 to {shape[2] - 1}."
+            )
+        self._member = member or 0
         self._index = self._data.name_to_index
         self.places = (np.asarray(self._data.latitudes), np.asarray(self._data.longitudes))
         metadata = self._data.variables_metadata or {}
@@ -121,7 +130,7 @@ class _Steps:
     def read(self, number: int, names: Sequence[str]) -> dict[str, NDArray[np.floating]]:
         """Return fields (point,) of a step, counted from 1; amounts since the start need one step after the other."""
         values = np.asarray(self._data[self._positions[number - 1]])
-        values = values.reshape(values.shape[0], -1)  # the only member, and the only step
+        values = values[:, self._member].reshape(values.shape[0], -1)  # the only step
         fields = {}
         for name in names:
             field = values[self._index[name]]

@@ -67,11 +67,11 @@ def given(monkeypatch, data, **options):
 @pytest.mark.parametrize("base", [0, 1])
 def test_steps_of_the_forecast_from_the_start(monkeypatch, base):
     """Each step has the fields of its lead time, amounts as differences; units and step are those of the dataset."""
-    data, date = Stored(), DATE + base * timedelta(days=1)
-    *steps, about = given(monkeypatch, data, since_start=["tp"], date=date)
+    data, date = Stored(members=1 + base), DATE + base * timedelta(days=1)
+    *steps, about = given(monkeypatch, data, since_start=["tp"], date=date, member=base or None)
     assert [s["date"] for s in steps] == [date + k * timedelta(hours=3) for k in range(1, 5)]
     for k, state in enumerate(steps, start=1):
-        np.testing.assert_array_equal(state["fields"]["2t"], data.values[base, 1, 0, k])
+        np.testing.assert_array_equal(state["fields"]["2t"], data.values[base, 1, base, k])
         np.testing.assert_array_equal(state["fields"]["tp"], np.full(5, k + base * (k == 1)))
     assert (about.units, about.step, about.answers) == ({"tp": "mm", "2t": None}, timedelta(hours=3), False)
     assert about.places[1].tolist() == data.longitudes.tolist()
@@ -92,7 +92,8 @@ def test_steps_of_a_dataset_of_dates(monkeypatch):
     [
         ({}, {"use_trajectories": False}, "is a dataset of forecasts. Set `use_trajectories: true`"),
         ({"trajectories": False}, {}, "is a dataset of dates. Set `use_trajectories: false`"),
-        ({"members": 2}, {}, "has 2 members. Give one"),
+        ({"members": 2}, {}, r"`member` is None, and .* has 2. Give one from 0 to 1"),
+        ({}, {"member": 1}, "`member` is 1, and .* has 1. Give one from 0 to 0"),
         ({}, {"date": "2020-05-07"}, "has 2020-05-01T00:00:00 to 2020-05-03T00:00:00; 2020-05-07T00:00:00 is not in"),
         ({}, {"lead_time": "30h"}, "The forecast of .* has 0 h to 24 h; 27 h is not in it"),
         ({}, {"date": "2020-05-03"}, "has no values at 2020-05-03"),
@@ -112,6 +113,8 @@ def test_options_of_the_task():
         StoredAtmosphere("sky", dataset="x.zarr", use_trajectory=True)
     with pytest.raises(ValueError, match=r"has no \['dataset', 'lead_time'\]"):
         StoredAtmosphere("sky", date=DATE)
+    with pytest.raises(ValueError, match="`since_start` is for forecasts: set `use_trajectories: true`"):
+        StoredAtmosphere("sky", dataset="x.zarr", since_start=["tp"], date=DATE, lead_time="6h")
 
 
 def test_an_atmosphere_that_does_not_answer(monkeypatch, tmp_path):
