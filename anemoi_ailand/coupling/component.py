@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from anemoi.inference.types import State
 from torch import Tensor
 
 from anemoi_ailand.coupling.coupled_land import LAND_OPTIONS, Atmosphere, CoupledLand
+from anemoi_ailand.coupling.land_points import Places
 from anemoi_ailand.coupling.transports import SupervisedTransport
 from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
 from anemoi_ailand.support.options import check_known
@@ -28,6 +30,10 @@ LOG = logging.getLogger(__name__)
 
 #: Name of the mid-processor in the atmosphere's task.
 COMPONENT = "land-component"
+
+
+class AtmosphereTask(Task):
+    """Task, other than the stock ``runner``, that gives the steps of an atmosphere to a land."""
 
 
 class LandTask(Task):
@@ -42,7 +48,8 @@ class LandTask(Task):
     name : str
         Name of the task.
     atmosphere : str, optional
-        Name of the atmosphere's task, a ``runner`` with the mid-processor ``land-component``; by default the only one.
+        Name of the atmosphere's task: a ``runner`` with the mid-processor ``land-component``, or a
+        ``stored-atmosphere``; by default the only one.
     options
         Those of :class:`~anemoi_ailand.coupling.coupled_land.CoupledLand`, with its errors.
     """
@@ -60,15 +67,16 @@ class LandTask(Task):
         del global_config  # dates are those of the atmosphere
         self._with, self._options = atmosphere, options
 
-    def partner(self, tasks: Mapping[str, Task]) -> RunnerTask:
+    def partner(self, tasks: Mapping[str, Task]) -> Task:
         """Return the task of the atmosphere that this land belongs to."""
-        able = {n: t for n, t in tasks.items() if isinstance(t, RunnerTask) and _has_component(t)}
+        able = {n: t for n, t in tasks.items() if isinstance(t, AtmosphereTask) or _has_component(t)}
         name = self._with or (next(iter(able)) if len(able) == 1 else None)
         if name not in able:
             wanted = f"`atmosphere` of the task '{self.name}' is {self._with!r}, but" if self._with else "There are"
             raise ValueError(
-                f"{wanted} the tasks {sorted(able)} are a `runner` with `mid_processors: [{COMPONENT}]`, of "
-                f"{sorted(tasks)}. Add it to the atmosphere's configuration, and name one of several as `atmosphere`."
+                f"{wanted} the tasks {sorted(able)} are a `stored-atmosphere`, or a `runner` with `mid_processors: "
+                f"[{COMPONENT}]`, of {sorted(tasks)}. Add it to the atmosphere's configuration, and "
+                "name one of several as `atmosphere`."
             )
         return able[name]
 
@@ -94,6 +102,35 @@ class LandTask(Task):
         LOG.info("The land of %d steps of '%s' is complete", number, partner.name)
 
 
+class LandPartner:
+    """The land's side of the exchange, as the task of an atmosphere sees it.
+
+    Raises
+    ------
+    ValueError
+        No task `land` belongs to this task, or the transport hangs when a task dies.
+    """
+
+    def __init__(self, task: Task, transport: Transport, about: Atmosphere) -> None:
+        _check_transport(transport)
+        self._task, self._transport = task, transport
+        self._land = _land_of(task, transport.tasks)
+        self._number = 0
+        transport.send(task, self._land, {"fields": {}, "atmosphere": about}, 0)
+        #: Fields that the land takes.
+        self.needs: tuple[str, ...] = transport.receive(task, self._land, 0)["needs"]
+
+    def step(self, date: datetime, places: Places, fields: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Send what the land needs of a step, wait for it, and return the fields that it has changed."""
+        self._number += 1
+        given = {"date": date, "places": places, "fields": {n: _alone(fields[n]) for n in self.needs}}
+        self._transport.send(self._task, self._land, given, self._number)
+        changed = self._transport.receive(self._task, self._land, self._number)
+        if changed["date"] != date:
+            raise RuntimeError(f"The land returned fields of {changed['date']} to the step to {date}.")
+        return changed["fields"]
+
+
 class LandComponentProcessor(Processor):
     """Give each step of the atmosphere to the land of another task, and overwrite the fields that it returns.
 
@@ -116,25 +153,14 @@ class LandComponentProcessor(Processor):
                 f"`{COMPONENT}` exchanges with a task `land` of `anemoi-inference couple`. In `anemoi-inference run` "
                 "use the mid-processor `land-model`, which has the same options as that task."
             )
-        _check_transport(coupled.transport)
-        self._task, self._transport = coupled.task, coupled.transport
-        self._land = _land_of(self._task, coupled.transport.tasks)
-        self._number = 0
-        about = Atmosphere.of_run(context, metadata)
-        self._transport.send(self._task, self._land, {"fields": {}, "atmosphere": about}, 0)
-        self._needs = self._transport.receive(self._task, self._land, 0)["needs"]
+        self._land = LandPartner(coupled.task, coupled.transport, Atmosphere.of_run(context, metadata))
 
     def process(self, state: State) -> State:
-        """Send what the land needs, wait for it, and overwrite the fields that it has changed."""
+        """Give the step to the land, and overwrite the fields that it has changed."""
         share_netcdf_lock()  # the land of a thread writes a file, too
-        self._number += 1
-        fields, places = state["fields"], (state["latitudes"], state["longitudes"])
-        given = {"date": state["date"], "places": places, "fields": {n: _alone(fields[n]) for n in self._needs}}
-        self._transport.send(self._task, self._land, given, self._number)
-        changed = self._transport.receive(self._task, self._land, self._number)
-        if changed["date"] != state["date"]:
-            raise RuntimeError(f"The land returned fields of {changed['date']} to the step to {state['date']}.")
-        fields.update({n: values.to(fields[n].device) for n, values in changed["fields"].items()})
+        fields = state["fields"]
+        changed = self._land.step(state["date"], (state["latitudes"], state["longitudes"]), fields)
+        fields.update({n: values.to(fields[n].device) for n, values in changed.items()})
         return state
 
 
@@ -149,9 +175,9 @@ def _land_of(atmosphere: Task, tasks: Mapping[str, Task]) -> LandTask:
     return mine[0]
 
 
-def _has_component(task: RunnerTask) -> bool:
-    """Return whether the mid-processors, a list or one list for each dataset, include this one."""
-    return f"'{COMPONENT}'" in str(task.config.mid_processors).replace("_", "-")
+def _has_component(task: Task) -> bool:
+    """Return whether the mid-processors of a runner, a list or one list for each dataset, include this one."""
+    return isinstance(task, RunnerTask) and f"'{COMPONENT}'" in str(task.config.mid_processors).replace("_", "-")
 
 
 def _check_transport(transport: Transport) -> None:
@@ -159,10 +185,12 @@ def _check_transport(transport: Transport) -> None:
     if isinstance(transport, ProcessesTransport | ThreadsTransport):
         raise ValueError(
             "The transports `processes` and `threads` of anemoi-inference cut messages above 64 KiB, and wait for ever "
-            "for a task that has died. Give `transport: land-processes` or `transport: land-threads`."
+            "for a task that has died. Give `transport: land-processes`, `land-threads` or `land-mpi`."
         )
     if not isinstance(transport, SupervisedTransport):
-        LOG.warning("%s is not tested with the land: whether the death of a task ends the others is unknown", transport)
+        LOG.warning(
+            "%s is not tested with the land, and may wait for a task that has died; over MPI: `land-mpi`", transport
+        )
 
 
 def _alone(field: Any) -> Tensor:

@@ -56,6 +56,7 @@ class Atmosphere:
 
     ``units`` of its fields are None where its checkpoint does not state them. ``start``, ``lead`` and ``places``
     (latitudes and longitudes [degrees], each (point,)) are None where the run itself learns them at its start.
+    ``answers`` is False for stored fields, which no feedback can change.
     """
 
     units: Mapping[str, str | None]
@@ -63,6 +64,7 @@ class Atmosphere:
     start: datetime | None = None
     lead: timedelta | None = None
     places: Places | None = None
+    answers: bool = True
 
     @classmethod
     def of_run(cls, context: Any, metadata: Any) -> Atmosphere:
@@ -161,7 +163,9 @@ class CoupledLand:
         if mapping is not None:
             known = read_field_mapping(mapping)
             forcing = {**known.forcing, **(forcing or {})}
-            feedback = known.feedback if feedback is None else feedback
+            feedback = known.feedback if feedback is None and atmosphere.answers else feedback
+        if feedback and not atmosphere.answers:
+            raise ValueError(f"`feedback` is {dict(feedback)}, but a stored atmosphere does not answer. Remove it.")
         self._source = read_forcing(
             forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
         )

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,6 +27,9 @@ from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.units import AMOUNTS, HOUR
 from anemoi_ailand.variables import variable
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 LOG = logging.getLogger(__name__)
 
 #: Fluxes of the land that close its budgets with what it received.
@@ -32,7 +38,7 @@ FLUXES = ("evap", "sro", "ssro", "ssr", "str", "slhf", "sshf")
 _STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
     "td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:right}td:first-child,th:first-child"
-    "{text-align:left}"
+    "{text-align:left}figure{margin:1.5em 0}img{max-width:100%}figcaption{color:#59636b}"
 )
 
 
@@ -54,7 +60,10 @@ class CouplingReport:
         self.dates: list[datetime] = []
         #: Mean and root mean square of the increments of each step, by field.
         self.increments: dict[str, list[tuple[float, float]]] = {f.field: [] for f in feedback}
-        self.fluxes: dict[str, float] = {}
+        #: Mean of each flux of the land over a step, times its length, by variable; and what crossed in each step.
+        self.fluxes: dict[str, list[float]] = {}
+        self.crossed: dict[str, list[tuple[float, float]]] = {name: [] for name in budget.given}
+        self._before = dict.fromkeys(budget.given, (0.0, 0.0))
         self._last: dict[str, tuple[Tensor, Tensor]] = {}
         self._sums = {f.field: torch.zeros(5, dtype=torch.float64) for f in feedback}
 
@@ -65,7 +74,11 @@ class CouplingReport:
         for name in FLUXES:
             if name in land:
                 mean = _mean(land[name].double(), points.land_areas)
-                self.fluxes[name] = self.fluxes.get(name, 0.0) + mean * STEP_HOURS * HOUR
+                self.fluxes.setdefault(name, []).append(mean * STEP_HOURS * HOUR)
+        for name, crossed in self.crossed.items():
+            given, received = self._budget.given[name], self._budget.received[name]
+            crossed.append((given - self._before[name][0], received - self._before[name][1]))
+            self._before[name] = given, received
         for fed in self._feedback:
             before, after = (_at(f[fed.field], points.targets) / fed.factor for f in (own, changed))
             step = after - before
@@ -94,6 +107,8 @@ class CouplingReport:
             _table("What crossed", ("atmosphere to land", "given", "received", "units"), self._crossed(hours)),
             _table("What the land made of it", ("land", "", "units"), self._made(hours)),
         ]
+        if self.crossed or self.fluxes:
+            parts.append(_image(self._crossed_figure(), "What crossed in each step of the land, means over its share."))
         if self._feedback:
             parts += [
                 "<p>Increment: value with the land minus the atmosphere's own, area mean and root mean square. The "
@@ -105,6 +120,7 @@ class CouplingReport:
                     ("field", "first, mean", "first, rms", "later, mean", "later, rms", "arrives", "units"),
                     self._shocks(),
                 ),
+                _image(self._increment_figure(), "Increments of the atmosphere over time; dots: the first step."),
             ]
         with complete_file(self.path) as partial:
             partial.write_text(
@@ -122,7 +138,22 @@ class CouplingReport:
         ]
 
     def _made(self, hours: float) -> list[tuple[object, ...]]:
-        return [(f"{n}: {variable(n).long_name}", _rate(n, total, hours), _unit(n)) for n, total in self.fluxes.items()]
+        return [(f"{n}: {variable(n).long_name}", _rate(n, sum(v), hours), _unit(n)) for n, v in self.fluxes.items()]
+
+    def _crossed_figure(self) -> Figure:
+        from anemoi_ailand.coupling.coupling_figures import crossed_figure  # slow to import
+
+        crossed = {
+            n: [(_rate(n, a, STEP_HOURS), _rate(n, b, STEP_HOURS)) for a, b in v] for n, v in self.crossed.items()
+        }
+        made = {n: [_rate(n, v, STEP_HOURS) for v in values] for n, values in self.fluxes.items()}
+        return crossed_figure(self.dates, crossed, made, {n: _unit(n) for n in (*crossed, *made)})
+
+    def _increment_figure(self) -> Figure:
+        from anemoi_ailand.coupling.coupling_figures import increment_figure  # slow to import
+
+        units = {fed.field: variable(fed.name).units for fed in self._feedback}
+        return increment_figure(self.dates, self.increments, units)
 
     def _shocks(self) -> list[tuple[object, ...]]:
         rows: list[tuple[object, ...]] = []
@@ -166,6 +197,14 @@ def _table(title: str, head: Iterable[str], rows: Iterable[Sequence[object]]) ->
     titles = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<h2>{escape(title)}</h2><table><tr>{titles}</tr>{body}</table>"
+
+
+def _image(figure: Figure, caption: str) -> str:
+    """Return a figure that the page contains."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    source = f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"
+    return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
 
 
 def _text(cell: object) -> str:

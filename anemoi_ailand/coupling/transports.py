@@ -41,10 +41,11 @@ class PeerEnded(RuntimeError):
     """Another task of the coupling has ended, with an error or before it sent what is waited for."""
 
 
-class _End(NamedTuple):
-    """Last message of a task: the reason of its failure, None if it has finished."""
+class End(NamedTuple):
+    """Last message of a task: the reason of its failure, None if it has finished; whether another task caused it."""
 
     reason: str | None
+    consequence: bool = False
 
 
 class SupervisedTransport(Transport):
@@ -58,13 +59,13 @@ class SupervisedTransport(Transport):
         super().__init__(couplings, tasks)
         self._pairs = [(a, b) for a in tasks for b in tasks if a != b]
         self._boxes: dict[tuple[str, str], SimpleQueue[Any]] = {pair: SimpleQueue() for pair in self._pairs}
-        self._ends: dict[str, _End] = {}
+        self._ends: dict[str, End] = {}
 
     def receive(self, receiver: Task, source: Task, tag: int) -> State:
         """Return the next state from a task; a :class:`PeerEnded` tells that there will be none."""
         box = self._boxes[source.name, receiver.name]
         found = box.get()
-        if isinstance(found, _End):
+        if isinstance(found, End):
             box.put(found)  # for every later call
             how = "has finished" if found.reason is None else f"has failed ({found.reason})"
             raise PeerEnded(f"The task '{source.name}' {how}, while '{receiver.name}' waits for its fields.")
@@ -104,7 +105,7 @@ class LandThreadsTransport(SupervisedTransport):
         own = {n: e for n, e in self._errors.items() if not isinstance(e, PeerEnded)} or self._errors
         if own:
             name, error = next(iter(own.items()))
-            raise RuntimeError(_failure(name, _reason(error), [n for n in self._errors if n != name])) from error
+            raise RuntimeError(failure(name, reason_of(error), [n for n in self._errors if n != name])) from error
 
     def send(self, sender: Task, target: Task, state: State, tag: int) -> None:
         """Put a copy of a state into the mailbox of a task."""
@@ -113,12 +114,12 @@ class LandThreadsTransport(SupervisedTransport):
 
     def _run(self, task: Any) -> None:
         set_logging_name(task.name)
-        end = _End(None)
+        end = End(None)
         try:
             task.run(self)
         except BaseException as error:
-            _log(task.name, error)
-            self._errors[task.name], end = error, _End(_reason(error))
+            log_failure(task.name, error)
+            self._errors[task.name], end = error, End(reason_of(error))
         self._ends[task.name] = end
         for source, target in self._pairs:
             if source == task.name:
@@ -183,7 +184,7 @@ class LandProcessesTransport(SupervisedTransport):
                 self._stop()
         if failed:
             name = next((n for n, (code, _) in failed.items() if code != _CONSEQUENCE), next(iter(failed)))
-            raise RuntimeError(_failure(name, failed[name][1], [n for n in failed if n != name]))
+            raise RuntimeError(failure(name, failed[name][1], [n for n in failed if n != name]))
 
     def send(self, sender: Task, target: Task, state: State, tag: int) -> None:
         """Write a state into the pipe to a task, which always reads."""
@@ -249,12 +250,12 @@ class LandProcessesTransport(SupervisedTransport):
         try:
             task.run(self)
         except BaseException as error:
-            _log(task.name, error)
-            reason, code = _reason(error), _CONSEQUENCE if isinstance(error, PeerEnded) else 1
+            log_failure(task.name, error)
+            reason, code = reason_of(error), _CONSEQUENCE if isinstance(error, PeerEnded) else 1
             report.send(reason)
         for connection in self._outgoing.values():
             try:
-                connection.send_bytes(pickle.dumps(_End(reason)))
+                connection.send_bytes(pickle.dumps(End(reason)))
             except OSError:
                 LOG.debug("The other end of a pipe is closed")
         sys.stdout.flush()
@@ -264,12 +265,12 @@ class LandProcessesTransport(SupervisedTransport):
     def _collect(self, source: str, target: str, connection: Connection) -> None:
         """Move messages from a pipe into the mailbox until the sender ends."""
         found: Any = None
-        while not isinstance(found, _End):
+        while not isinstance(found, End):
             try:
                 found = pickle.loads(connection.recv_bytes())
             except (EOFError, OSError):
                 return  # the command will tell why
-            if isinstance(found, _End):
+            if isinstance(found, End):
                 self._ends[source] = found
             self._boxes[source, target].put(found)
 
@@ -282,8 +283,8 @@ class LandProcessesTransport(SupervisedTransport):
                 LOG.error("The command that started the task '%s' has ended: it ends, too", mine)
                 _signal_group(os.getpid(), signal.SIGKILL)
                 return
-            self._ends[name] = _End(reason)
-            self._boxes[name, mine].put(_End(reason))
+            self._ends[name] = End(reason)
+            self._boxes[name, mine].put(End(reason))
 
 
 def _signal_group(leader: int, number: int) -> None:
@@ -294,17 +295,20 @@ def _signal_group(leader: int, number: int) -> None:
         LOG.debug("No process of the group %d is left", leader)
 
 
-def _log(name: str, error: BaseException) -> None:
+def log_failure(name: str, error: BaseException) -> None:
+    """Log the error of a task, with its origin unless that is another task."""
     if isinstance(error, PeerEnded):
         LOG.error("Task '%s' ends: %s", name, error)
     else:
         LOG.error("Task '%s' failed", name, exc_info=error)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return an error as text."""
     return f"{type(error).__name__}: {error}"
 
 
-def _failure(name: str, reason: str, others: Sequence[str]) -> str:
+def failure(name: str, reason: str, others: Sequence[str]) -> str:
+    """Return the last line of a run: the task that failed, why, and the tasks that ended with it."""
     ended = f" {list(others)} ended with it." if others else ""
     return f"The task '{name}' failed: {reason.rstrip('.')}.{ended}"

@@ -1,11 +1,12 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapter to anemoi-datasets 0.5: parts of a cube that hold several fields."""
+"""Adapter to anemoi-datasets 0.5: parts of a cube that hold several fields, and its statistics of use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
@@ -27,3 +28,15 @@ class Cubelet:
     @property
     def _coords_names(self) -> tuple[Any, ...]:
         return tuple(values[i] for values, i in zip(self.user_coords.values(), self.coords, strict=False))
+
+
+def count_use_in_a_thread() -> None:
+    """Let anemoi-datasets count the opening of a dataset in a thread, instead of a process that it forks for that.
+
+    The process stays when this one is killed, and mpirun waits for all that hold the output of a rank. Private:
+    ``usage.analytics._executor``. It can go when anemoi-datasets forks no process, or only where counting is enabled.
+    """
+    from anemoi.datasets.usage import analytics
+
+    module: Any = analytics
+    module._executor = ThreadPoolExecutor(1)

@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +33,9 @@ from tests.support import atmosphere as toy
 from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
+
+#: Needs mpi4py and its library, which the others do without.
+MPI = pytest.mark.skipif(not (find_spec("mpi4py") and shutil.which("mpirun")), reason="mpi4py is not installed")
 
 DATE = datetime(2020, 5, 1)
 FEEDBACK = {"skt": "skt", "stl1": "stl1", "swvl1": "swvl1", "sd": "sd", "snow": "sd"}
@@ -70,6 +79,11 @@ def couple(folder, dataset, transport, *, atmosphere=None, date=DATE, lead="2d",
     runner = config["tasks"]["atmosphere"]["runner"]["config"] | runner
     config["tasks"] = {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}}
     (folder / "couple.yaml").write_text(yaml.safe_dump(config))
+    if transport == "land-mpi":
+        command = ["mpirun", "--oversubscribe", "-n", "2", sys.executable, "-m", "anemoi.inference", "couple"]
+        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # in a container
+        return subprocess.run([*command, "couple.yaml"], cwd=folder, env=os.environ | root, capture_output=True,
+                              text=True, check=False, timeout=240.0)  # fmt: skip
     return run_command("anemoi.inference", "couple", "couple.yaml", cwd=folder, timeout=120.0)
 
 
@@ -148,7 +162,7 @@ def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
     assert np.abs(opened(tmp_path / "land.nc")["stl1"].values - land["stl1"].values).max() > 1e-3
 
 
-@pytest.mark.parametrize("transport", ["land-threads", "land-processes"])
+@pytest.mark.parametrize("transport", ["land-threads", "land-processes", pytest.param("land-mpi", marks=MPI)])
 def test_component_is_the_mid_processor(coupled, tmp_path, small_dataset, transport):
     """The land of another task gives the same files and the same saved state, bitwise."""
     done = couple(tmp_path, small_dataset, transport, feedback=FEEDBACK)
@@ -186,6 +200,26 @@ def test_a_killed_coupling_is_run_again(coupled, tmp_path, small_dataset):
             np.testing.assert_array_equal(second[field].values[1:], whole[field].values[5:], err_msg=field)
     first, second = (LandState.load(folder / "end.state", None) for folder in (coupled, two))
     assert first.columns.equal(second.columns)
+
+
+@MPI
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"dies": DATE + timedelta(hours=18)}, "signal 9"),
+        (
+            {"points": {"nearst": 3}},
+            r"'land' failed: UnknownOption: `points` .* \['atmosphere'\] ended with it",
+        ),
+    ],
+)
+def test_ranks_end_together(tmp_path, small_dataset, options, cause):
+    """A rank that is killed, or fails, ends the other; the exit code is not zero, and no process is left."""
+    done = couple(tmp_path, small_dataset, "land-mpi", **options)
+    assert done.returncode != 0
+    assert re.search(cause, done.stdout + done.stderr), (done.stdout + done.stderr)[-3000:]
+    assert not (tmp_path / "land.nc").exists()
+    assert working_in(tmp_path) == []
 
 
 def working_in(folder):

@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 import yaml
 
+import anemoi_ailand as ail
 from anemoi_ailand.support.packaged import find
 from tests.integration.forecast_dataset import START
 from tests.support.commands import run_command
@@ -43,15 +44,43 @@ def run(cwd: Path, output: str, dataset: Path | None, **options: Any) -> str:
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 
-def test_forcing_is_that_of_the_forecast_from_the_start(forecasts: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    """Run the land with the weather of the sample."""
+    folder = tmp_path_factory.mktemp("plain")
+    assert run(folder, "plain.nc", None).startswith("0")
+    with xr.open_dataset(folder / "plain.nc") as found:
+        assert np.ptp(found.stl1.values, axis=0).min() > 0.0
+        return found.load()
+
+
+def same(path: Path, plain: xr.Dataset) -> None:
+    """Every step is bitwise that of the plain run."""
+    with xr.open_dataset(path) as forecast:
+        for name in ("stl1", "swvl1", "t2m", "slhf"):
+            np.testing.assert_array_equal(plain[name].values[1:], forecast[name].values[1:], err_msg=name)
+
+
+def test_forcing_is_that_of_the_forecast_from_the_start(forecasts: Path, plain: xr.Dataset, tmp_path: Path) -> None:
     """The run is bitwise equal to that with the same weather from files; values are stored at the end of a step."""
-    assert run(tmp_path, "plain.nc", None).startswith("0")
     said = run(tmp_path, "forecast.nc", forecasts)
     assert said.startswith("0"), said[-3000:]
-    with xr.open_dataset(tmp_path / "plain.nc") as plain, xr.open_dataset(tmp_path / "forecast.nc") as forecast:
-        assert np.ptp(plain.stl1.values, axis=0).min() > 0.0
-        for name in ("stl1", "swvl1", "t2m", "slhf"):
-            np.testing.assert_array_equal(plain[name].values, forecast[name].values, err_msg=name)
+    same(tmp_path / "forecast.nc", plain)
+
+
+def test_forecast_in_the_place_of_an_atmosphere(forecasts: Path, plain: xr.Dataset, tmp_path: Path) -> None:
+    """The land of a coupling with the stored forecast is bitwise that of the run."""
+    land = ail.load("ailand", threads=1)
+    land.save(land.initial(ail.open_data("$AILAND_SAMPLE").to_xarray(START)), tmp_path / "first.state")
+    tasks = {
+        "atmosphere": {"stored-atmosphere": {"dataset": str(forecasts), "use_trajectories": True}},
+        "land": {"land": {"initial": {"state": "first.state"}, "output": "land.nc"}},
+    }
+    config = {"transport": "land-threads", "date": START.isoformat(), "lead_time": "48h", "tasks": tasks}
+    (tmp_path / "couple.yaml").write_text(yaml.safe_dump(config | {"couplings": []}))
+    done = run_command("anemoi.inference", "couple", "couple.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    same(tmp_path / "land.nc", plain)
 
 
 def test_forecast_shorter_than_the_run(forecasts: Path, tmp_path: Path) -> None:

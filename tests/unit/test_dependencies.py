@@ -44,9 +44,6 @@ NOT_IMPORTED = {
     "sphinx-rtd-theme": "theme of the site",
 }
 
-#: Imported by an example for a host program that brings it along.
-OF_HOSTS = {"mpi4py"}
-
 
 def imported(*folders: str) -> dict[str, str]:
     """Distributions that the Python files of folders import, each with one of these files."""
@@ -84,21 +81,23 @@ def test_package_declares_what_it_imports() -> None:
     """Everything that the wheel imports is a dependency, or belongs to an extra for users."""
     found = imported("anemoi_ailand", "hydra_plugins")
     assert {
-        name: path for name, path in found.items() if name not in declared("distributed", "export", "observations")
+        name: path
+        for name, path in found.items()
+        if name not in declared("distributed", "export", "mpi", "observations")
     } == {}
 
 
 def test_package_imports_what_it_declares() -> None:
     """No dependency of the package, or of an extra for users, is unused."""
     used = imported("anemoi_ailand", "hydra_plugins").keys() | NOT_IMPORTED.keys()
-    assert declared("export", "observations") - used == set()
+    assert declared("export", "mpi", "observations") - used == set()
 
 
 def test_base_does_not_lean_on_extras() -> None:
     """Only the rooms that an extra is for import its distributions."""
-    extra = declared("export", "observations") - declared()
+    extra = declared("export", "mpi", "observations") - declared()
     places = {p.relative_to(ROOT / "anemoi_ailand").parts[0] for p in (ROOT / "anemoi_ailand").rglob("*.py")}
-    for room in places - {"export", "data"}:
+    for room in places - {"export", "data", "coupling"}:
         assert not imported(f"anemoi_ailand/{room}").keys() & extra, room
 
 
@@ -106,7 +105,7 @@ def test_development_declares_what_it_imports() -> None:
     """Tests, benchmarks, tools and the site import what ``dev`` declares, and ``dev`` declares nothing unused."""
     found = imported("benchmarks", "docs", "tests", "tools")
     everything = declared(*PROJECT["optional-dependencies"])
-    assert {name: path for name, path in found.items() if name not in everything | OF_HOSTS} == {}
+    assert {name: path for name, path in found.items() if name not in everything} == {}
     assert names(PROJECT["optional-dependencies"]["dev"]) - found.keys() - NOT_IMPORTED.keys() == set()
 
 

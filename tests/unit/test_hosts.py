@@ -52,7 +52,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "anemoi.models.interface:AnemoiModelInterface.predict_step(batch)",
         "anemoi.models.preprocessing.normalizer:InputNormalizer(data_indices, statistics)",
     ),
-    "anemoi-datasets": (),
+    "anemoi-datasets": ("anemoi.datasets.usage.analytics:_executor",),
     "earthkit-data": (
         "earthkit.data.core.fieldlist:Field._metadata",
         "earthkit.data.core.fieldlist:Field._values(dtype)",

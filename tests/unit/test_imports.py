@@ -27,8 +27,9 @@ RANK = {
     "__main__": 12,
 }  # fmt: skip
 
-#: Rooms of the same rank that may be imported: making fields from files needs formulas, and never the other way.
-SIBLINGS = {("data", "physics")}
+#: Rooms of the same rank that may be imported: making fields from files needs formulas, and the page of a coupling has
+#: the style of the evaluation's figures; never the other way.
+SIBLINGS = {("data", "physics"), ("coupling", "evaluation")}
 
 #: Imports that a room must not make, because of the purpose of the room.
 FORBIDDEN = {

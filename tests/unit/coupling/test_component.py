@@ -118,7 +118,7 @@ def test_each_exchange_is_one_message_each_way(world, monkeypatch):
         ({}, {"feedback": {"skt": "temperature"}}, "is 'temperature', which is not an output of the land"),
         ({"hours": 3, "n": 3}, {"save": "x.state"}, "`save` needs a `lead_time` of whole steps of 6 h"),
         ({}, {"couplings": [{"sky -> land": ["t"]}]}, "`couplings` names the task 'land'"),
-        ({}, {"component": "land-model"}, r"the tasks \[\] are a `runner` with `mid_processors: \[land-component\]`"),
+        ({}, {"component": "land-model"}, r"the tasks \[\] are a `stored-atmosphere`, or a `runner`"),
         ({}, {"atmosphere": "sea"}, "`atmosphere` of the task 'land' is 'sea', but"),
         ({"feedback": {}}, {}, "`land-component` has no option 'feedback'"),
     ],
@@ -141,7 +141,7 @@ def test_misspelt_option_of_the_task(world):
 
 def test_transports_that_hang_are_refused(world):
     """Both sides refuse the stock transports, so that neither waits for the other."""
-    with pytest.raises(ValueError, match="Give `transport: land-processes` or `transport: land-threads`"):
+    with pytest.raises(ValueError, match="Give `transport: land-processes`, `land-threads` or `land-mpi`"):
         couple(world, steps(world, []), transport=ThreadsTransport)
 
 

@@ -18,6 +18,7 @@ from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.grids import GridOptions, Side, load, make, save
 from anemoi_ailand.coupling.height import at_height
 from anemoi_ailand.coupling.land_model import LandModelProcessor
+from anemoi_ailand.coupling.land_points import land_points
 from anemoi_ailand.coupling.step_forcing import StepForcing
 from anemoi_ailand.coupling.transports import LandThreadsTransport
 from anemoi_ailand.rollout.outputs.grib.grid import rows_of
@@ -104,13 +105,17 @@ class Atmosphere:
         return fields
 
 
-def forced(world, recorded, hours, made):
+def forced(world, recorded, hours, made, land):
     """Run the land alone with the fields that an atmosphere has given out, through the weights of the file."""
-    where = (world.state.latitudes, world.state.longitudes), world.places
-    grids = load(made.land._grids.weights, *where, made.land._grids.text())
-    exchange, forcing = grids.exchange(), StepForcing(made.land._source.taken, hours)
-    forcing.correct = lambda fields: at_height(fields, torch.from_numpy(grids.rise), 0.0065)
-    land, amounts = world.state, {"ssrd", "tp", "avg_sdlwrf", "avg_tsrwe"}
+    where = (land.latitudes, land.longitudes), world.places
+    forcing = StepForcing(made.land._source.taken, hours)
+    if made.land._grids is None:
+        exchange = land_points(made.land._points, *where)
+    else:
+        grids = load(made.land._grids.weights, *where, made.land._grids.text())
+        exchange = grids.exchange()
+        forcing.correct = lambda fields: at_height(fields, torch.from_numpy(grids.rise), 0.0065)
+    amounts = {"ssrd", "tp", "avg_sdlwrf", "avg_tsrwe"}
     forcing.start({f"avg_{n}": land[n] for n in world.stepper.needs["forcing_at_start"]})
     for fields in recorded:
         read = {n: exchange.read(torch.from_numpy(fields[n]), amount=n in amounts) for n in forcing.fields}
@@ -120,18 +125,41 @@ def forced(world, recorded, hours, made):
     return land
 
 
+@pytest.fixture(scope="module")
+def grids(world, tmp_path_factory):
+    """Make the options and the first state of a land for each kind of `points`."""
+    folder, state = tmp_path_factory.mktemp("points"), world.state
+    n_points, n_land = world.places[0].size, len(state.latitudes)
+    everywhere = np.arange(n_points) % n_land
+    fields = {name: state[name][everywhere] for name in world.stepper.inputs}
+    all_points = world.stepper.initial(fields, DATE, *world.places)
+    world.stepper.save(all_points, folder / "all.state")
+    np.save(folder / "index.npy", np.random.default_rng(1).permutation(n_points)[:n_land])
+    nearest = {**world.points, "weights": str(folder / "nearest.npz"), "states": {"nearest": 3}, "lapse_rate": None}
+    return {
+        "same": ({"points": "same", "initial": {"state": str(folder / "all.state")}}, all_points),
+        "nearest": ({"points": {"nearest": 2000}}, state),
+        "index": ({"points": {"index": str(folder / "index.npy")}}, state),
+        "conservative, bilinear": ({}, state), "conservative, inverse distance": ({"points": nearest}, state),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("hours", [6, 3, 2, 1])
-def test_forced_is_coupled_between_grids(world, hours):
-    """On other grids and with each step, the coupled land is that forced by the recorded atmosphere, bitwise."""
-    made, atmosphere = processor(world, hours), Atmosphere(world, hours)
-    atmosphere.run(made, 12)
-    land = forced(world, atmosphere.recorded, hours, made)
-    assert land.date == DATE + 12 * HOUR
-    assert made.land._run.land.columns.equal(land.columns)
-    assert made.land._run.land.diagnostics.equal(land.diagnostics)
+def test_forced_is_coupled_between_grids(world, grids, hours):
+    """For all kinds of points and steps, the coupled land is that forced by the recorded atmosphere, bitwise."""
+    weather = []
+    for kind, (options, first) in grids.items():
+        made, atmosphere = processor(world, hours, **options), Atmosphere(world, hours)
+        atmosphere.run(made, 12)
+        coupled, land = made.land._run.land, forced(world, atmosphere.recorded, hours, made, first)
+        assert coupled.date == land.date == DATE + 12 * HOUR
+        assert coupled.columns.equal(land.columns), kind
+        assert coupled.diagnostics.equal(land.diagnostics), kind
+        weather.append(atmosphere.recorded[-1]["t"])
     free = Atmosphere(world, hours)
     free.run(processor(world, hours, feedback={}), 12)
-    assert not np.array_equal(free.recorded[-1]["t"], atmosphere.recorded[-1]["t"])  # the feedback arrived
+    for answered in weather:
+        assert not np.array_equal(free.recorded[-1]["t"], answered)  # the feedback arrived
 
 
 @pytest.mark.parametrize("hours", [6, 1])
@@ -234,6 +262,10 @@ def test_report_of_a_coupling(world, tmp_path):
     given, received = (budget["avg_sdlwrf"] / (18 * 3600.0) for budget in (run.budget.given, run.budget.received))
     assert f"<td>{given:.6g}</td><td>{received:.6g}</td><td>W m-2</td>" in text
     assert f"<td>skt</td><td>{mean:.6g}</td><td>{size:.6g}</td>" in text
+    crossed = [sum(values) for values in zip(*report.crossed["avg_sdlwrf"], strict=True)]
+    assert crossed == pytest.approx([run.budget.given["avg_sdlwrf"], run.budget.received["avg_sdlwrf"]])
+    assert len(report.crossed["avg_sdlwrf"]) == 3
+    assert text.count('<img src="data:image/png;base64,iVBOR') == 2
     with pytest.raises(ValueError, match=r"`report` is '.*coupling.txt'. Give a name that ends in .html"):
         processor(world, 3, report=str(tmp_path / "coupling.txt"))
 

@@ -8,16 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import local
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from anemoi.inference.task import Task
 
-from anemoi_ailand.coupling import transports
+from anemoi_ailand.coupling import mpi_transport, transports
+from anemoi_ailand.coupling.mpi_transport import LandMpiTransport
 from anemoi_ailand.coupling.transports import LandProcessesTransport, LandThreadsTransport
 
-BOTH = pytest.mark.parametrize("kind", [LandThreadsTransport, LandProcessesTransport])
+ALL = pytest.mark.parametrize("kind", [LandThreadsTransport, LandProcessesTransport, LandMpiTransport])
 
 
 class Job(Task):
@@ -32,9 +37,60 @@ class Job(Task):
 
 
 def run(kind, a, b):
+    if kind is LandMpiTransport:
+        run_ranks(a, b)
+    else:
+        both(kind, a, b)
+
+
+def both(kind, a, b):
     transport = kind([], {"a": Job("a", "b", a), "b": Job("b", "a", b)})
     transport.start()
     transport.wait()
+
+
+class Ranks:
+    """Threads in the place of ranks, with what the transport uses of mpi4py: a message is sent when it is received."""
+
+    def __init__(self, n):
+        self.n, self.here, self.boxes = n, local(), [deque() for _ in range(n)]
+
+    def Get_size(self):
+        return self.n
+
+    def Get_rank(self):
+        return self.here.rank
+
+    def isend(self, part, dest):
+        done = []
+        self.boxes[dest].append((part, done))
+        return SimpleNamespace(test=lambda: (bool(done), None))
+
+    def improbe(self):
+        box = self.boxes[self.here.rank]
+        if not box:
+            return None
+        part, done = box.popleft()
+        return SimpleNamespace(recv=lambda: done.append(True) or part)
+
+    def Abort(self, code):
+        raise SystemExit(code)
+
+
+def run_ranks(a, b):
+    """Run both ranks, which end with the same error."""
+    ranks = Ranks(2)
+
+    def one(rank):
+        ranks.here.rank = rank
+        both(LandMpiTransport, a, b)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(mpi_transport, "communicator", lambda: ranks)
+        errors = [job.exception() for job in [pool.submit(one, rank) for rank in range(2)]]
+    assert str(errors[0]) == str(errors[1])
+    if errors[0] is not None:
+        raise errors[0]
 
 
 def swap(me, other, transport, steps=3, n=500_000):
@@ -66,13 +122,14 @@ def is_alive(pid):
         return False
 
 
-@BOTH
-def test_large_messages_cross(kind):
+@ALL
+def test_large_messages_cross(kind, monkeypatch):
     """Both tasks send 4 MB before they receive: nothing is cut, and none waits for the other for ever."""
+    monkeypatch.setattr(mpi_transport, "PART", 10**6)  # several parts
     run(kind, swap, swap)
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("failing", ["a", "b"])
 def test_an_error_ends_both(kind, failing):
     """The error of one task ends the other, and the run fails with the cause, not the consequence."""
@@ -83,21 +140,21 @@ def test_an_error_ends_both(kind, failing):
         run(kind, work["a"], work["b"])
 
 
-@BOTH
+@ALL
 def test_a_task_that_finishes_early(kind):
     """A task that waits for one that has finished ends with an error."""
     with pytest.raises(RuntimeError, match="The task 'b' has finished, while 'a' waits for its fields"):
         run(kind, listen, finish)
 
 
-@BOTH
+@ALL
 def test_other_numbers_of_exchanges_are_refused(kind):
     """An exchange of another number than the one waited for is an error."""
     with pytest.raises(RuntimeError, match="'a' waits for exchange 0 of 'b', which sent that of number 7"):
         run(kind, listen, lambda me, other, transport: transport.send(me, other, {"fields": {}}, 7))
 
 
-@BOTH
+@ALL
 def test_sending_to_a_failed_task_fails(kind):
     """A task that only sends learns that the other has failed."""
 
@@ -108,6 +165,26 @@ def test_sending_to_a_failed_task_fails(kind):
 
     with pytest.raises(RuntimeError, match=r"'b' failed: ValueError: no rain in Bonn. \['a'\] ended with it"):
         run(kind, pour, fail)
+
+
+def test_ranks_that_do_not_end_are_aborted(monkeypatch):
+    """After the failure of a rank, all are aborted if another one computes on."""
+    monkeypatch.setattr(transports, "GRACE", 0.2)
+    ranks = Ranks(2)
+    ranks.here.rank = 0
+    monkeypatch.setattr(mpi_transport, "communicator", lambda: ranks)
+    with pytest.raises(SystemExit):
+        both(LandMpiTransport, fail, listen)
+
+
+def test_ranks_are_as_many_as_tasks(monkeypatch):
+    """Another number of ranks is refused with the command; without mpi4py its extra is named."""
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="`mpirun -n 2 anemoi-inference couple"):
+        patch.setattr(mpi_transport, "communicator", lambda: Ranks(3))
+        both(LandMpiTransport, listen, listen)
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(ImportError, match=r"needs mpi4py .* `pip install 'anemoi-ailand\[mpi\]'`"):
+        both(LandMpiTransport, listen, listen)
 
 
 def test_threads_exchange_copies():
