@@ -35,7 +35,9 @@ from tests.support.commands import run_command
 pytestmark = pytest.mark.slow
 
 #: Needs mpi4py and its library, which the others do without.
-MPI = pytest.mark.skipif(not (find_spec("mpi4py") and shutil.which("mpirun")), reason="mpi4py is not installed")
+#: That of the environment, even if it is not active, or of the machine.
+MPIRUN = shutil.which("mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+MPI = pytest.mark.skipif(not (find_spec("mpi4py") and MPIRUN), reason="mpi4py or mpirun is not installed")
 
 DATE = datetime(2020, 5, 1)
 FEEDBACK = {"skt": "skt", "stl1": "stl1", "swvl1": "swvl1", "sd": "sd", "snow": "sd"}
@@ -80,7 +82,7 @@ def couple(folder, dataset, transport, *, atmosphere=None, date=DATE, lead="2d",
     config["tasks"] = {"atmosphere": {"runner": {"config": runner}}, "land": {"land": options}}
     (folder / "couple.yaml").write_text(yaml.safe_dump(config))
     if transport == "land-mpi":
-        command = ["mpirun", "--oversubscribe", "-n", "2", sys.executable, "-m", "anemoi.inference", "couple"]
+        command = [MPIRUN, "--oversubscribe", "-n", "2", sys.executable, "-m", "anemoi.inference", "couple"]
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # in a container
         return subprocess.run([*command, "couple.yaml"], cwd=folder, env=os.environ | root, capture_output=True,
                               text=True, check=False, timeout=240.0)  # fmt: skip
