@@ -163,6 +163,15 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
     }  # fmt: skip
 
 
+def with_origin(record: dict[str, Any], output: Path) -> dict[str, Any]:
+    """Return the record; if the network is packaged already and only its scores are renewed, with its origin."""
+    path = output / f"{record['name']}.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if earlier.get("sha256") != record["sha256"]:
+        return record
+    return record | {k: earlier[k] for k in ("source_sha256", "training")}
+
+
 def others_of(meta: dict[str, Any]) -> dict[str, Any]:
     """Return the further datasets of the training, ``{}`` without any."""
     kept = ("dataset", "uuid", "start", "end", "points", "share")
@@ -208,7 +217,7 @@ def make(args: argparse.Namespace) -> None:
         clean_checkpoint(args.checkpoint, clean)
         if clean.stat().st_size > LARGEST:
             raise ValueError(f"The checkpoint has {clean.stat().st_size} bytes, allowed are {LARGEST}.")
-        record = record_of(clean, args, metrics, label)
+        record = with_origin(record_of(clean, args, metrics, label), args.output)
         sample = sample_scores.sample_scores(clean)
         write_folder(args.output, clean, record)
     how = "python tools/make_pretrained.py; definition of the scores: tools/sample_scores.py"
