@@ -140,8 +140,12 @@ class Days:
         self._parts: dict[str, list[np.ndarray]] = {}
 
     def begin(self, where: Places, soil: Mapping[str, np.ndarray]) -> None:
-        """Begin a run with the soil (point,) at its start, with which the air of the first two days is compared."""
+        """Begin a run with the soil (point,) at its start, with which the air of the first two days is compared.
+
+        Soil of other rows, as where the forcing is that of many members, is not compared.
+        """
         self._begin(where)
+        soil = {n: values for n, values in soil.items() if values.size == where[0].size}
         self._soil = {n: values if self._chosen is None else values[self._chosen] for n, values in soil.items()}
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
