@@ -180,8 +180,8 @@ def test_nothing_is_loaded_that_executes(repository):
         for path in (repository / "anemoi_ailand").rglob("*.py")
         if (words := [w for w in (*unsafe, "torch.load(") if w in path.read_text(encoding="utf-8")])
     }
-    # messages between the tasks of one command, in pipes that no other process has
-    messages = {"anemoi_ailand/coupling/transports.py": ["pickle.load"]}
+    # messages between the tasks of one command, in pipes that no other process has, or between its ranks
+    messages = {f"anemoi_ailand/coupling/{name}.py": ["pickle.load"] for name in ("transports", "mpi_transport")}
     assert found == {"anemoi_ailand/hosts/anemoi_models.py": ["torch.load("], **messages}
 
 
