@@ -51,6 +51,22 @@ def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarra
     return index.astype(np.int64), np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 
 
+def extent(points: Coordinates) -> float:
+    """Return nearly the largest distance of two points along the great circle [degrees], 0 without points.
+
+    It is that from the point that is farthest from the first one, and at least half of the largest one.
+
+    >>> round(extent(([0.0, 0.0, 0.0], [179.0, -180.0, 181.0])), 6)
+    2.0
+    """
+    x = unit_vectors(*points)
+    if not len(x):
+        return 0.0
+    far = x[np.square(x - x[0]).sum(axis=-1).argmax()]
+    chord = float(np.sqrt(np.square(x - far).sum(axis=-1).max()))
+    return float(np.degrees(2.0 * np.arcsin(min(chord / 2.0, 1.0))))
+
+
 def wrap_longitude(longitude: Any) -> Any:
     """Return longitudes from -180 (included) to 180 degrees; those already in the range are bitwise unchanged.
 

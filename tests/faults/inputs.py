@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.constants import GRAVITY
+from anemoi_ailand.data.plausibility.rules import standard_pressure
+
 ERROR, WARNING, FINE = "error", "warning", "fine"
 
 Change = Callable[[xr.Dataset], xr.Dataset]
@@ -141,6 +144,38 @@ def record_of(other: int, at: int) -> Change:
 def drawn(size: float, *names: str) -> Change:
     """Add noise."""
     return apply(lambda x: x + np.random.default_rng(1).normal(0.0, size, x.shape).astype("f4"), *names)
+
+
+def at_elevations(lowest: float, highest: float) -> Change:
+    """Move places to heights [m], and their pressure to that of the standard atmosphere there, as humid as before."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        z, pressure = data["z"], data["avg_sp"]
+        heights = np.linspace(lowest, highest, data.sizes["point"], dtype="f4")
+        there = np.array([standard_pressure(height) for height in heights.tolist()]) / pressure.values.mean(axis=0)
+        data = apply(lambda x: (x / there).astype("f4"), "avg_q", "q")(data)
+        low = z.copy(data=np.broadcast_to(GRAVITY * heights, z.shape))
+        return data.assign(z=low, avg_sp=pressure.copy(data=(pressure.values * there).astype("f4")))
+
+    return change
+
+
+def one_component(daily_means: bool) -> Change:
+    """Give the speed of wind as its northward component, as stations do, at each step or of whole days."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        speed = data["avg_v"].copy(data=np.hypot(data["avg_u"].values, data["avg_v"].values))
+        data = data.assign(avg_u=data["avg_u"] * 0.0, avg_v=speed)
+        return daily("avg_v")(data) if daily_means else data
+
+    return change
+
+
+def one_day_with_trend(data: xr.Dataset) -> xr.Dataset:
+    """Repeat the first day with a trend of 0.05 K a day."""
+    warmer = 0.0125 * np.arange(data.sizes["time"])[:, None]
+    data = apply(lambda x: np.resize(x[:4], x.shape), "avg_q", "q", "avg_sdlwrf")(data)
+    return apply(lambda x: (np.resize(x[:4], x.shape) + warmer).astype("f4"), "avg_t", "t")(data)
 
 
 STATIC = [
@@ -326,7 +361,7 @@ MONTH = [
          "month"),
     Case("a tenth of the humidity where it rains", WARNING, "highest relative humidity of eight days with rain",
          at_places(slice(3, 4), apply(lambda x: 0.1 * x, "avg_q", "q")), "month"),
-    Case("wind of whole days", WARNING, "'avg_u' is that of the step before", daily("avg_u", "avg_v"), "month"),
+    Case("wind of whole days", WARNING, "'avg_v' is that of the step before", daily("avg_u", "avg_v"), "month"),
     Case("long-wave radiation of 85 %", WARNING, "over that of a clear sky, the median",
          apply(lambda x: 0.85 * x, "avg_sdlwrf"), "month"),
     Case("rain in m over 6 h as a rate at one place", WARNING, "mean over eight days",
@@ -340,6 +375,17 @@ MONTH = [
          apply(lambda x: x + 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
     Case("soil 15 K too cold", WARNING, "the median of places without snow",
          apply(lambda x: x - 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
+    Case("twelve windy places", FINE, "", at_places(slice(12, 24), apply(lambda x: 1.6 * x, "avg_u", "avg_v")),
+         "month"),
+    Case("the speed of wind as one component", FINE, "", at_places(slice(20, 21), one_component(daily_means=False)),
+         "month"),
+    Case("the speed of wind of whole days as one component", WARNING, "'avg_v' is that of the step before",
+         at_places(slice(20, 21), one_component(daily_means=True)), "month"),
+    Case("leaf area and albedo of another month from one date on", FINE, "",
+         apply(lambda x: np.concatenate([x[:30], 0.8 * x[30:]]), "lai_lv", "lai_hv", "al"), "month"),
+    Case("albedo of another month for a day", WARNING, "'al' jumps by",
+         apply(lambda x: np.concatenate([x[:30], 0.8 * x[30:34], x[34:]]), "al"), "month"),
+    Case("the same day with a trend", FINE, "", at_places(slice(20, 21), one_day_with_trend), "month"),
     Case("a month as it is", FINE, "", lambda data: data, "month"),
     Case("a month at one place as it is", FINE, "", at_places(slice(20, 21), lambda data: data), "month"),
 ]  # fmt: skip
@@ -356,6 +402,13 @@ def over_the_day(data: xr.Dataset) -> xr.Dataset:
     days = (len(values) - 1) // 4
     values[1 : 1 + 4 * days] = np.cumsum(values[1 : 1 + 4 * days].reshape(days, 4, -1), axis=1).reshape(4 * days, -1)
     return data.assign(avg_tprate=data["avg_tprate"].copy(data=values))
+
+
+def storms_at_one_hour(data: xr.Dataset) -> xr.Dataset:
+    """Rain at one hour of every sixth day only."""
+    rain = np.zeros_like(data["avg_tprate"].values)
+    rain[np.flatnonzero(data["time"].dt.hour.values == 12)[2::6]] = 2.0e-4
+    return data.assign(avg_tprate=data["avg_tprate"].copy(data=rain), avg_tsrwe=data["avg_tsrwe"] * 0.0)
 
 
 #: A humid place of the sample in the tropics, and one with a cold winter.
@@ -376,6 +429,7 @@ YEARS = [
     Case("rain added up over the day", WARNING, "accumulated over the day", at_places(_COLD, over_the_day), "year"),
     Case("rain of whole days", WARNING, "share of changes of precipitation",
          at_places(_WET, daily("avg_tprate", "avg_tsrwe")), "year"),
+    Case("storms at one hour of the day", FINE, "", at_places(_WET, storms_at_one_hour), "year"),
     Case("radiation of 130 %", WARNING, "highest short-wave radiation of 64 days",
          at_places(_WET, apply(lambda x: 1.3 * x, "avg_sdswrf")), "year"),
     Case("a record of half a year away", ERROR, "'stl4' jumps by", record_of(830, 101), "year"),
@@ -395,7 +449,7 @@ UNSEEN = [
          apply(lambda x: x / 1000.0, "avg_tprate", "avg_tsrwe"), "everywhere"),
     Case("radiation in MJ m-2 over 6 h", WARNING, "unit MJ m-2 over 6 h would fit",
          apply(lambda x: 0.0216 * x, "avg_sdswrf"), "everywhere"),
-    Case("elevation in metres instead of geopotential", WARNING, "unit m would fit",
+    Case("elevation in metres instead of geopotential", WARNING, "as metres, z would fit",
          apply(lambda x: x / 9.80665, "z"), "everywhere"),
     Case("orography in km", WARNING, "unit km would fit", apply(lambda x: x / 1000.0, "sdor"),
          "everywhere"),
@@ -415,6 +469,8 @@ SOUND = [
     Case("summer as it is", FINE, "", lambda data: data, "summer"),
     Case("spring as it is", FINE, "", lambda data: data, "spring"),
     Case("all places as they are", FINE, "", lambda data: data, "everywhere"),
+    Case("land below the level of the sea", FINE, "", at_elevations(-400.0, 0.0)),
+    Case("a coastal plain", FINE, "", at_elevations(10.0, 35.0), "everywhere"),
     Case("no snow, whatever its density", FINE, "",
          both(put(0.0, "sd", "snowc", "slw", "asn"), put(10.0, "rsn"), put(200.0, "tsn")), "summer"),
     Case("dry soil", FINE, "", put(0.0, "swvl1", "swvl2")),

@@ -35,6 +35,7 @@ from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
 from anemoi_ailand.support.options import suggestion
+from anemoi_ailand.support.sphere import extent
 from anemoi_ailand.variables import VARIABLES, Role, Time
 
 LOG = logging.getLogger(__name__)
@@ -403,7 +404,7 @@ class Checker:
     ) -> None:
         """Warn of weather or soil (point,) that is the same at distant points."""
         n_points = where[0].size
-        if n_points < 2 or max(np.ptp(where[0]), np.ptp(where[1])) < _APART:
+        if n_points < 2 or extent(where) < _APART:
             return
         same = [n for n in names if n in fields and fields[n].shape == (n_points,) and not np.ptp(fields[n])]
         if same:

@@ -11,6 +11,7 @@ everywhere at once and comes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -24,12 +25,16 @@ from anemoi_ailand.data.plausibility.sunshine import Places
 from anemoi_ailand.variables import variable
 
 #: Change in one step that is a warning at few points, as the mean over ten points and more, and an error as that mean
-#: (none of leaf area, which may be given by month), in the unit of the table. In the reference and the tower sets at
+#: (none of vegetation, see :data:`_BACK`), in the unit of the table. In the reference and the tower sets at
 #: most 0.04, 0.04, 2e-4, 0.82, 0.14, 0.09, 0.016 at a point and 0.03, 0.03, 2e-4, 0.14, 0.03, 0.009, 0.002 as a mean.
 SLOW = {
     "lai_lv": (0.1, 0.06, np.inf), "lai_hv": (0.1, 0.06, np.inf), "al": (0.005, 0.003, np.inf),
     "stl3": (1.5, 0.4, 5.0), "stl4": (0.3, 0.08, 2.0), "swvl3": (0.15, 0.03, 0.3), "swvl4": (0.03, 0.005, 0.1),
 }  # fmt: skip
+
+#: Steps after which a jump of vegetation has gone back, and the share of it that is left then at most: leaf area and
+#: albedo that are given by month, or as composites of four days and more, jump and stay.
+_BACK, _LEFT = 12, 0.5
 
 #: Weather whose records are compared with those of the day before and the day after.
 WEATHER = ("avg_t", "avg_q", "avg_sdlwrf", "avg_sp")
@@ -67,6 +72,15 @@ def spikes(values: np.ndarray, lag: int) -> np.ndarray:
     return np.where(same, np.minimum(np.abs(before), np.abs(after)), 0.0).mean(axis=1)
 
 
+@dataclass(frozen=True)
+class _Jump:
+    """Jump that may go back: its date, size, and the values (point,) before it."""
+
+    date: datetime
+    size: float
+    before: np.ndarray
+
+
 class Jumps:
     """Series of what changes slowly, down to single records; ``keep`` takes a finding."""
 
@@ -75,11 +89,12 @@ class Jumps:
         self._date: datetime | None = None
         self._where: Places | None = None
         self._last: dict[str, np.ndarray] = {}
+        self._open: dict[str, list[_Jump]] = {}
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Judge fields (date, point) at consecutive dates against the record before each; known dates are skipped."""
         if self._where is None or not _are_same(self._where, where):
-            self._date, self._where = None, where
+            self._date, self._where, self._open = None, where, {}
         known = sum(date <= self._date for date in dates) if self._date is not None else 0
         slow, stamps = {n: fields[n][known:] for n in SLOW if n in fields}, list(dates[known:])
         if not stamps or not slow:
@@ -95,13 +110,37 @@ class Jumps:
     def _judge(
         self, name: str, values: np.ndarray, dates: Sequence[datetime], follows: np.ndarray, where: Places
     ) -> None:  # fmt: skip
-        """Judge values (date + 1, point) at the dates that follow another one by a step."""
+        """Judge values (date + 1, point) at dates that follow one by a step; vegetation jumps if it goes back."""
         one, many, error = SLOW[name]
-        size = np.nan_to_num(np.abs(np.diff(values, axis=0))).mean(axis=1)
-        for k in np.flatnonzero(follows & (size > (many if values.shape[1] >= MANY_POINTS else one))):
-            apart = f"{size[k]:.2g} {variable(name).units}".removesuffix(" 1")
-            what = f"'{name}' jumps by {apart} in a step, on average over all points"
-            self._keep(another_time(f"jump of {name}", what, dates[int(k)], bool(size[k] > error), where))
+        size = _sizes(np.diff(values, axis=0))
+        large = follows & (size > (many if values.shape[1] >= MANY_POINTS else one))
+        if np.isfinite(error):
+            for k in np.flatnonzero(large).tolist():
+                self._tell(name, float(size[k]), dates[k], bool(size[k] > error), where)
+            return
+        waiting = self._open.get(name, [])
+        if not waiting and not large.any():
+            return
+        for k, date in enumerate(dates):
+            waiting = [jump for jump in waiting if date - jump.date <= _BACK * STEP]
+            left = [_sizes(values[k + 1] - jump.before) / jump.size for jump in waiting]
+            for jump, share in zip(waiting, left, strict=True):
+                if share < _LEFT:
+                    self._tell(name, jump.size, jump.date, False, where)
+            waiting = [jump for jump, share in zip(waiting, left, strict=True) if share >= _LEFT]
+            if large[k]:
+                waiting.append(_Jump(date, float(size[k]), values[k].copy()))
+        self._open[name] = waiting
+
+    def _tell(self, name: str, size: float, date: datetime, error: bool, where: Places) -> None:
+        apart = f"{size:.2g} {variable(name).units}".removesuffix(" 1")
+        what = f"'{name}' jumps by {apart} in a step, on average over all points"
+        self._keep(another_time(f"jump of {name}", what, date, error, where))
+
+
+def _sizes(differences: np.ndarray) -> np.ndarray:
+    """Return the mean magnitude over points, the last axis; missing values count as no difference."""
+    return np.nan_to_num(np.abs(differences)).mean(axis=-1)
 
 
 def _are_same(one: Places, two: Places) -> bool:

@@ -26,7 +26,7 @@ Places = tuple[np.ndarray, np.ndarray]
 #: of the others by up to 0.10 (rain 0.06), observed weather by less.
 BEYOND = 0.15
 
-#: Share of the lowest value of the training, of what is always positive, below which a value is warned of.
+#: Share of the lowest value of the training, of what cannot be negative, below which a value is warned of.
 _SHARE_OF_LOWEST = 0.3
 
 #: Share of a range that is not told.
@@ -54,7 +54,8 @@ def unseen_rule(name: str, known: TrainingData) -> Rule | None:
     row, (low, high) = VARIABLES[name], found
     unit, room = "" if row.units == "1" else f" {row.units}", BEYOND * (high - low)
     words = f"'{name}' ({row.long_name}), which was {low:.4g} to {high:.4g}{unit} in the training,"
-    lowest = max(low - room, _SHARE_OF_LOWEST * low) if low > 0.0 else low - room
+    positive = low > 0.0 and (row.possible[0] is None or row.possible[0] >= 0.0)  # geopotential is not: the Dead Sea
+    lowest = max(low - room, _SHARE_OF_LOWEST * low) if positive else low - room
     limits = float(f"{lowest:.4g}"), float(f"{high + room:.4g}")
     if row.possible[0] is not None:
         limits = max(limits[0], row.possible[0]), limits[1]

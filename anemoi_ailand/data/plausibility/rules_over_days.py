@@ -31,6 +31,9 @@ from anemoi_ailand.data.plausibility.rules import (
 #: Steps of a day, and steps with rain in eight days that tell how humid the air is then.
 DAY, _WET_TIMES = 4, 4
 
+#: Spread of the changes from day to day, as a share of the mean value, up to which they are rounding, not weather.
+_ALIKE = 1.0e-4
+
 # -- days, of values (date, point) ---------------------------------------------------------------------------------
 
 
@@ -114,11 +117,13 @@ def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Return the correlation of changes from day to day of a mean with those of both ends, 1 where nothing changes."""
+    """Return the correlation of changes from day to day of a mean with those of both ends, 1 where they are alike."""
     a, b = (x[DAY:] - x[:-DAY] for x in (mean, 0.5 * (start + end)))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    least = _ALIKE * np.abs(mean).mean(axis=0)
+    vary = (a.std(axis=0) > least) & (b.std(axis=0) > least)
     size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
-    return np.where(size > 0.0, (a * b).sum(axis=0) / np.where(size > 0.0, size, 1.0), 1.0)
+    return np.where(vary, (a * b).sum(axis=0) / np.where(vary, size, 1.0), 1.0)
 
 
 def _typically_follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -129,6 +134,11 @@ def _typically_follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> 
 def _held(x: np.ndarray) -> np.ndarray:
     """Return the share of steps with the value of the step before."""
     return (np.diff(x, axis=0) == 0.0).mean(axis=0)
+
+
+def _wind_held(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return that share of the component that is held most; one that is always zero holds no direction, not a value."""
+    return np.maximum(*(np.where((x == 0.0).all(axis=0), 0.0, _held(x)) for x in (u, v)))
 
 
 def _spread_of_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -231,7 +241,10 @@ PERIOD = (
     *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
            (name,), _held, ANY, (None, 0.5),  # at most 0.28
            "A value of a day may have been repeated: the land needs the daily cycle.")
-      for name in ("avg_t", "avg_q", "avg_sdlwrf", "avg_u")),
+      for name in ("avg_t", "avg_q", "avg_sdlwrf")),
+    Rule("held_wind", "The share of steps at which 'avg_u' or 'avg_v' is that of the step before, in eight days,", "1",
+         ("avg_u", "avg_v"), _wind_held, ANY, (None, 0.5),  # at most 0.28
+         "A value of a day may have been repeated: the land needs the daily cycle."),
 )  # fmt: skip
 
 #: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
@@ -256,6 +269,9 @@ _WET_STEPS = 20
 #: Changes of precipitation in 64 days that tell their hours.
 _CHANGES = 8
 
+#: Share of increases at other hours than that of most of them, as sums over the day have.
+_THROUGH_THE_DAY = 0.2
+
 #: Mean temperature of the coldest period [K] below which leaves fall, and the range of leaf area that counts [1].
 _WINTER, _LEAFY = 268.0, 0.5
 
@@ -274,11 +290,16 @@ def _rain_a_day(rain: np.ndarray) -> np.ndarray:
     return rain.mean(axis=0) / 8.0
 
 
-def _at_other_hours(changes: np.ndarray) -> np.ndarray:
+def _at_other_hours(changes: np.ndarray, least: int = _CHANGES) -> np.ndarray:
     """Return the share of changes (period, hour, point) that are not at the hour of most of them, 1 of too few."""
     total = changes.sum(axis=(0, 1))
-    enough = total >= _CHANGES
+    enough = total >= least
     return np.where(enough, 1.0 - changes.sum(axis=0).max(axis=0) / np.where(enough, total, 1), 1.0)
+
+
+def _decreases_at_other_hours(downs: np.ndarray, changes: np.ndarray) -> np.ndarray:
+    """Return that share of decreases, 1 where increases are at one hour as well: storms of every afternoon."""
+    return np.where(_at_other_hours(changes - downs, least=1) > _THROUGH_THE_DAY, _at_other_hours(downs), 1.0)
 
 
 def _leaves_with_warmth(leaves: np.ndarray, temperature: np.ndarray) -> np.ndarray:
@@ -302,7 +323,7 @@ MONTHS = (
          ("largest_rain", "wet_steps", "humidity"), _largest_rain, ANY, (0.3, None),  # at least 0.9
          f"{_UNIT}{_FOG}"),
     Rule("accumulated_rain", "The share of decreases of precipitation that are not at one hour of the day, in 64 days,",
-         "1", ("rain_downs",), _at_other_hours, ANY, (0.05, None),  # at least 0.18
+         "1", ("rain_downs", "rain_changes"), _decreases_at_other_hours, ANY, (0.05, None),  # at least 0.18
          "Precipitation may be accumulated over the day: give the mean of each step."),
     Rule("daily_rain", "The share of changes of precipitation that are not at one hour of the day, in 64 days,", "1",
          ("rain_changes",), _at_other_hours, ANY, (0.05, None),  # at least 0.5

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from anemoi_ailand.constants import GRAVITY, STEP_HOURS, STEP_SECONDS, WATER_DENSITY
+from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS, WATER_DENSITY
 from anemoi_ailand.data.plausibility.training_data import TrainingData, sizes_at_points
 from anemoi_ailand.support.units import AMOUNTS, CONVERSIONS
 from anemoi_ailand.variables import variable
@@ -19,12 +19,12 @@ from anemoi_ailand.variables import variable
 #: days, are within the central 90 % of single points, but for snow.
 _POINTS = 10
 
-#: Units of mistakes other than those that readers convert, as factors to the unit of the table.
+#: Units of mistakes other than those that readers convert, as factors to the unit of the table. Geopotential is judged
+#: by pressure instead: that of a coastal plain is as low as usual heights in metres.
 _MISTAKEN = {
     "kg m-2": {"m": WATER_DENSITY},
     "kg m-2 s-1": {f"m over {STEP_HOURS} h": WATER_DENSITY / STEP_SECONDS},
     "W m-2": {"kW m-2": 1.0e3, f"MJ m-2 over {STEP_HOURS} h": 1.0e6 / STEP_SECONDS},
-    "m2 s-2": {"m": GRAVITY},
     "m": {"km": 1.0e3},
     "m s-1": {"knots": 1852.0 / 3600.0, "km h-1": 1.0 / 3.6},
 }

@@ -172,6 +172,26 @@ def test_jumps_of_deep_soil_are_found_once():
     assert len(whole.findings) == 1
 
 
+def test_extent_of_places_is_along_the_great_circle():
+    """Neighbours on both sides of the date line, or around the pole, are near; distant places share no weather."""
+    near, around, dates = np.linspace(-1.0, 1.0, 24), np.arange(24) * 15.0, stamps(8)
+    cold = (285.0 + np.random.default_rng(0).normal(0.0, 1.0, (8, 24))).astype("f4")
+    forcing = {"avg_t": cold, "avg_q": np.full_like(cold, 0.006), "avg_sp": np.full_like(cold, 1.0e5)}
+    forcing["avg_sdlwrf"] = 0.7 * 5.67e-8 * cold**4  # 0.91 of a clear sky
+    for where, alarms in (
+        ((50.0 + near, (180.0 + 0.3 * near + 180.0) % 360.0 - 180.0), False),
+        ((np.full(24, 89.8), around), False),
+        ((np.zeros(24), around), True),
+    ):
+        checker = Checker("warn")
+        checker.forcing(forcing, dates, where)
+        assert ("long_wave_of_places" in {found.rule.name for found in checker.findings}) == alarms
+    for longitudes, alarms in (([179.9, -179.9], False), ([170.0, -179.9], True)):
+        checker = Checker("warn")
+        checker.start({"stl1": np.full(2, 285.0)}, DATE, (np.zeros(2), np.array(longitudes)))
+        assert ("same_stl1" in {found.rule.name for found in checker.findings}) == alarms
+
+
 def test_sample_gives_no_alarm():
     """Three years at 44 points: no false alarm."""
     assert quiet("$AILAND_SAMPLE") == []

@@ -10,7 +10,14 @@ import pytest
 
 from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.support import sphere
-from anemoi_ailand.support.sphere import check_coordinates, nearest_points, same_points, separation, wrap_longitude
+from anemoi_ailand.support.sphere import (
+    check_coordinates,
+    extent,
+    nearest_points,
+    same_points,
+    separation,
+    wrap_longitude,
+)
 
 EAST = np.array([0.0, 90.0, 180.0, 350.0, 359.9999])
 NORTH = np.array([90.0, -90.0, 10.0, 0.0, 45.0])
@@ -46,6 +53,18 @@ def test_distance_is_along_the_great_circle(a: tuple[float, float], b: tuple[flo
     """Quarter, half, over the pole, once around, and a very small one."""
     found = nearest_points(([a[0]], [a[1]]), ([b[0]], [b[1]]))[1]
     assert found[0] == pytest.approx(degrees, rel=1e-9, abs=1e-12)
+
+
+def test_extent_is_nearly_the_largest_distance() -> None:
+    """At least half of it and never more, across the date line in any convention; zero for one point."""
+    rng = np.random.default_rng(2)
+    for size in (1.0, 30.0, 90.0):
+        points = rng.uniform(-size, size, 40), rng.uniform(-size, size, 40) + 180.0
+        largest = max(haversine(place, points).max() for place in zip(*points, strict=True))
+        found = extent(points)
+        assert largest / 2.0 <= found <= largest * (1.0 + 1e-9)
+        assert found == pytest.approx(extent((points[0], wrap_longitude(points[1]))))
+    assert extent((np.zeros(1), np.zeros(1))) == extent((np.zeros(0), np.zeros(0))) == 0.0
 
 
 @pytest.mark.parametrize("other", [EAST - 360.0 * (EAST >= 180.0), EAST + 360.0, EAST])
