@@ -172,6 +172,16 @@ def test_jumps_of_deep_soil_are_found_once():
     assert len(whole.findings) == 1
 
 
+def test_forcing_of_members_is_not_compared_with_the_soil_of_one_run():
+    """Its rows exceed those of the start, and the number of places that are kept."""
+    checker = Checker("error")
+    soil = {"sd": np.zeros(2), **{f"stl{k}": np.array([285.0, 290.0]) for k in range(1, 5)}}
+    checker.start(soil, DATE, WHERE)
+    many = np.tile(WHERE[0], 300), np.tile(WHERE[1], 300)
+    checker.forcing({"avg_t": 285.0 + np.arange(16.0)[:, None] + np.arange(600) % 7}, stamps(16), many)
+    assert not checker.findings
+
+
 def test_extent_of_places_is_along_the_great_circle():
     """Neighbours on both sides of the date line, or around the pole, are near; distant places share no weather."""
     near, around, dates = np.linspace(-1.0, 1.0, 24), np.arange(24) * 15.0, stamps(8)
