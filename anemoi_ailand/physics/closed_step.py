@@ -341,7 +341,7 @@ def in_ground(
 def closed_snow(land: Land) -> Tensor:
     """Return the share of the ground whose first layer cannot evaporate: under closed snow without trees, (...) [1].
 
-    What the network lets it evaporate is taken from the snow. In ecLand the soil under closed snow without trees
+    The snow loses the evaporation that the network gives for it. In ecLand the soil under closed snow without trees
     evaporates less than 1e-4 kg m-2 in the mean of steps without melt, and all evaporation is that of the snow (trained
     points without lake or town, 2019 and 2020). That under trees takes up .002 kg m-2; there, and where snow is patchy,
     the output of the network tells.

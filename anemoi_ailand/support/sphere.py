@@ -99,6 +99,11 @@ def same_points(a: Coordinates, b: Coordinates) -> bool:
     return len(sizes) == 1 and bool((separation(a, b) <= SAME_PLACE).all())
 
 
+def identical(a: Coordinates, b: Coordinates) -> bool:
+    """Return whether two sets of coordinates are equal to the bit; at once if they are the same arrays."""
+    return (a[0] is b[0] and a[1] is b[1]) or all(map(np.array_equal, a, b))
+
+
 def check_coordinates(latitudes: np.ndarray, longitudes: np.ndarray, path: str | Path) -> None:
     """Refuse coordinates that are missing or out of range; longitudes may be from -180 or 0 degrees on."""
     for name, values, low, high in (("latitude", latitudes, -90.0, 90.0), ("longitude", longitudes, -180.0, 360.0)):

@@ -35,7 +35,7 @@ from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
 from anemoi_ailand.support.options import suggestion
-from anemoi_ailand.support.sphere import extent
+from anemoi_ailand.support.sphere import extent, identical
 from anemoi_ailand.variables import VARIABLES, Role, Time
 
 LOG = logging.getLogger(__name__)
@@ -179,8 +179,7 @@ class Checker:
         self._static = {n: known[n] for n in ("z",) if n in known}
         self._covers = _covers_of(known)
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
-        known_places = self._where
-        if known_places is None or not all(map(np.array_equal, known_places, where)):
+        if self._where is None or not identical(self._where, where):
             # a later start of the same points is not new
             self._first, self._where = True, where
             self._same_everywhere(_SOIL, known, date, where)

@@ -32,7 +32,7 @@ from anemoi_ailand.data.plausibility.rules_over_days import (
     YEAR,
 )
 from anemoi_ailand.data.plausibility.sunshine import Places, SunClock, compare_clocks, follows_at, sentence_of
-from anemoi_ailand.support.sphere import extent
+from anemoi_ailand.support.sphere import extent, identical
 
 #: Steps that tell a clock, two days; a day is enough if radiation is far from the sun.
 DAYS_OF_CLOCK = 8
@@ -151,8 +151,7 @@ class Days:
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Add forcing (date, point) at consecutive dates, and judge it after one day, two days, and each period."""
-        known = self._given
-        if not (known[0] is where[0] and known[1] is where[1]) and not all(map(np.array_equal, known, where)):
+        if not identical(self._given, where):
             self._begin(where)
         done = 0
         while done < len(dates):

@@ -22,6 +22,7 @@ from anemoi_ailand.data.plausibility.findings import Finding
 from anemoi_ailand.data.plausibility.rules import MANY_POINTS, Rule
 from anemoi_ailand.data.plausibility.rules_over_days import DAY
 from anemoi_ailand.data.plausibility.sunshine import Places
+from anemoi_ailand.support.sphere import identical
 from anemoi_ailand.variables import variable
 
 #: Change in one step that is a warning at few points, as the mean over ten points and more, and an error as that mean
@@ -93,7 +94,7 @@ class Jumps:
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Judge fields (date, point) at consecutive dates against the record before each; known dates are skipped."""
-        if self._where is None or not _are_same(self._where, where):
+        if self._where is None or not identical(self._where, where):
             self._date, self._where, self._open = None, where, {}
         known = sum(date <= self._date for date in dates) if self._date is not None else 0
         slow, stamps = {n: fields[n][known:] for n in SLOW if n in fields}, list(dates[known:])
@@ -141,10 +142,6 @@ class Jumps:
 def _sizes(differences: np.ndarray) -> np.ndarray:
     """Return the mean magnitude over points, the last axis; missing values count as no difference."""
     return np.nan_to_num(np.abs(differences)).mean(axis=-1)
-
-
-def _are_same(one: Places, two: Places) -> bool:
-    return (one[0] is two[0] and one[1] is two[1]) or all(map(np.array_equal, one, two))
 
 
 def unusual_weather(fields: Mapping[str, np.ndarray]) -> tuple[int, float] | None:
