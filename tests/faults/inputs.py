@@ -414,7 +414,7 @@ def storms_at_one_hour(data: xr.Dataset) -> xr.Dataset:
 #: A humid place of the sample in the tropics, and one with a cold winter.
 _WET, _COLD = slice(3, 4), slice(28, 29)
 
-#: Inputs that need months to be judged: the forcing of a year, with the state of each date, checked as training data are.
+#: Inputs that need months: the forcing of a year, with the state of each date, checked as training data are.
 YEARS = [
     Case("leaf area of the other half of the year", WARNING, "leaves are most in winter",
          at_places(_COLD, half_a_year("lai_lv", "lai_hv")), "year"),
