@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from anemoi_ailand.constants import (
@@ -18,6 +20,9 @@ from anemoi_ailand.constants import (
     VAPOUR_MASS_RATIO,
     ZERO_CELSIUS,
 )
+
+#: A number, or an array of them.
+Elevation = TypeVar("Elevation", float, np.ndarray)
 
 #: Air temperature at and below which all precipitation is snow, and at and above which all is rain [K].
 ALL_SNOW, ALL_RAIN = ZERO_CELSIUS, ZERO_CELSIUS + 2.0
@@ -66,13 +71,13 @@ def snow_fraction(temperature: np.ndarray) -> np.ndarray:
     return np.clip((ALL_RAIN - temperature) / (ALL_RAIN - ALL_SNOW), 0.0, 1.0)
 
 
-def standard_pressure(elevation: float) -> float:
-    r"""Return the pressure [Pa] of the standard atmosphere at an elevation [m].
+def standard_pressure(elevation: Elevation) -> Elevation:
+    r"""Return the pressure [Pa] of the standard atmosphere at an elevation [m], a number or an array.
 
     .. math:: p = 101325\,(1 - 0.0065\,z / 288.15)^{g / (0.0065\,R)}
     """
     exponent = GRAVITY / (_LAPSE_RATE * DRY_AIR_GAS_CONSTANT)
-    return float(_SEA_LEVEL_PRESSURE * (1.0 - _LAPSE_RATE * elevation / _SEA_LEVEL_TEMPERATURE) ** exponent)
+    return _SEA_LEVEL_PRESSURE * (1.0 - _LAPSE_RATE * elevation / _SEA_LEVEL_TEMPERATURE) ** exponent
 
 
 def effective_emissivity(long_wave: np.ndarray, temperature: np.ndarray) -> np.ndarray:

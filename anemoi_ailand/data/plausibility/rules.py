@@ -315,7 +315,7 @@ def wind_speed(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _of_standard(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     elevations = np.clip(geopotential / GRAVITY, -1.0e3, 1.0e4)
-    return pressure / np.array([standard_pressure(z) for z in elevations.ravel().tolist()]).reshape(elevations.shape)
+    return pressure / standard_pressure(np.asarray(elevations, dtype=np.float64))
 
 
 BOTH = "Check the unit of both, and that they are of the same place and hours."
