@@ -15,6 +15,7 @@ ONLY ?=
 CONTEST_ARGS ?= --help
 BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
+ALSO ?=
 # two processes with one thread each: the tests are small, and threads would wait for each other
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
@@ -50,11 +51,13 @@ $(STAMP): pyproject.toml
 	  "$$found" -m venv --clear $(VENV); \
 	fi
 	@echo "Installing anemoi-ailand and its dependencies into $(VENV); the first time takes some minutes"
-	@$(PY) -m pip install --quiet --editable '.[dev]'
+	@# bytecode of all 26,000 modules takes a minute: Python makes that of the modules which it imports
+	@$(PY) -m pip install --quiet --no-compile --editable '.[dev]'
 	@touch $@
 
+# ALSO: further targets for the time before the tests, when a core would be free, such as `quickstart`
 test: $(STAMP)  ## run all checks: style, types, documentation, fast tests, slow tests
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint docs
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync $(ALSO) lint docs
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 	$(PYTEST) -m slow --no-loadscope-reorder $(PYTEST_ARGS)
 

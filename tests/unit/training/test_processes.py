@@ -62,7 +62,8 @@ def run_rank(rank, ranks, place, results):
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_processes_learn_what_one_learns_from_the_larger_batch(ranks, tmp_path):
     """Fed the same windows: same weights to rounding, and the errors by which the loss weighs are those of all."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["anemoi_ailand.training.method"])  # imported once, as it takes longer than to learn
     results = context.Queue()
     processes = [
         context.Process(target=run_rank, args=(rank, ranks, tmp_path / "meeting", results)) for rank in range(ranks)
