@@ -27,11 +27,15 @@ import pytest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-#: Files of slow tests that take longest, in the order in which they begin: no process is left alone with one of them.
-#: The first makes what others wait for.
+#: Files of slow tests that take longest, below this folder and without ``test_``, in the order in which they begin: no
+#: process is left alone with one of them. The first makes what others wait for, which come later.
 LONGEST = (
-    "compiled", "operations", "wheel", "contest", "evaluate", "chain", "example_chain", "datasets", "export",
-    "coupled_run", "forecast_dataset", "baselines", "pretrained", "variants", "netcdf_in_threads",
+    "integration/compiled", "unit/training/compiled_step", "integration/operations", "integration/wheel",
+    "integration/contest", "integration/evaluate", "integration/chain", "unit/data/plausibility",
+    "integration/example_chain", "integration/datasets", "integration/export", "unit/assimilation/window",
+    "integration/notebooks", "integration/coupled_run", "faults/processes", "unit/training/processes",
+    "integration/forecast_dataset", "integration/baselines", "integration/pretrained", "integration/diagnose",
+    "integration/variants", "integration/netcdf_in_threads",
 )  # fmt: skip
 
 
@@ -41,8 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         if item.get_closest_marker("slow") is None:
             return -1
-        name = item.path.stem.removeprefix("test_")
-        return LONGEST.index(name) if name in LONGEST and "integration" in item.path.parts else len(LONGEST)
+        name = item.nodeid.partition(".py")[0].removeprefix("tests/").replace("test_", "")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
     items.sort(key=place)
 

@@ -41,6 +41,7 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fastest")
 def test_notebooks_run_and_show_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs; figures, tables and texts appear where they are stored; nothing was left out."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
