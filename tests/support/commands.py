@@ -19,10 +19,12 @@ from tempfile import TemporaryDirectory
 IMPORTS = (
     "pyproj", "anemoi_ailand.rollout.run.runner", "anemoi_ailand.rollout.run.launch", "anemoi.models.interface",
     "anemoi.datasets.create.creator", "anemoi_ailand.workflows.site", "anemoi_ailand.workflows.evaluate",
+    "anemoi.training.train.train", "anemoi_ailand.training.method",
 )  # fmt: skip
 
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(list(IMPORTS))
+#: The server is one of a process, so other tests with processes take it as well.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(list(IMPORTS))
 
 
 def run_command(
@@ -35,7 +37,7 @@ def run_command(
     """
     command = [module, *map(str, arguments)]
     with TemporaryDirectory() as folder:
-        process = _SERVER.Process(target=_run, args=(command, str(cwd), dict(env or os.environ), folder))
+        process = SERVER.Process(target=_run, args=(command, str(cwd), dict(env or os.environ), folder))
         process.start()
         process.join(timeout)
         late = process.exitcode is None

@@ -3,12 +3,11 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Data-parallel training of several processes."""
 
-import multiprocessing
-
 import pytest
 import torch
 import torch.distributed as dist
 
+from tests.support.commands import SERVER
 from tests.support.land import OPEN
 from tests.support.training import training_config, training_module
 
@@ -62,11 +61,9 @@ def run_rank(rank, ranks, place, results):
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_processes_learn_what_one_learns_from_the_larger_batch(ranks, tmp_path):
     """Fed the same windows: same weights to rounding, and the errors by which the loss weighs are those of all."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["anemoi_ailand.training.method"])  # imported once, as it takes longer than to learn
-    results = context.Queue()
+    results = SERVER.Queue()  # imports take longer than learning
     processes = [
-        context.Process(target=run_rank, args=(rank, ranks, tmp_path / "meeting", results)) for rank in range(ranks)
+        SERVER.Process(target=run_rank, args=(rank, ranks, tmp_path / "meeting", results)) for rank in range(ranks)
     ]
     for process in processes:
         process.start()
