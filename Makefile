@@ -16,6 +16,8 @@ CONTEST_ARGS ?= --help
 BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
 ALSO ?=
+# the files with slow tests, as reading all files takes longer; none if arguments may name files
+SLOW = $(if $(PYTEST_ARGS),,$(sort $(shell grep -rl --include='test_*.py' 'mark\.slow' tests)))
 # two processes with one thread each: the tests are small, and threads would wait for each other
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
@@ -59,7 +61,7 @@ $(STAMP): pyproject.toml
 test: $(STAMP)  ## run all checks: style, types, documentation, fast tests, slow tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync $(ALSO) lint docs
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
-	$(PYTEST) -m slow --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PYTEST) -m slow --no-loadscope-reorder $(SLOW) $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## run the fast tests only
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
