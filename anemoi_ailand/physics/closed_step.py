@@ -29,14 +29,16 @@ from anemoi_ailand.constants import (
 from anemoi_ailand.physics.layers import join_layers, layer_thickness
 from anemoi_ailand.physics.rain import by_hour, concentration_logit, peaked
 from anemoi_ailand.physics.snow_pack import (
+    NO_SNOW,
     SnowHeat,
     SnowPack,
     SnowStep,
     aged_albedo,
     bare_density,
+    compaction,
     ground_melt,
+    mixed_density,
     snow_cover,
-    snow_density,
     snow_step,
 )
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
@@ -75,7 +77,7 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "lake_snow": (1, 1.0),  # share of lakes that is white, during the step
     "concentration": (1, 1.0),  # how rain is gathered within the step, beyond what its amount and the air tell
     "roots": (2, 2.0),  # kg m-2 that low and high vegetation take up where all roots are wet
-    "settling": (1, 7.05),  # kg m-3, change of snow density
+    "settling": (1, 7.05),  # kg m-3, change of snow density beyond compaction
     "fresh_density": (1, 200.0),  # kg m-3, above the lowest
     "heat": (1, 1.0),  # factor of the conductance between the first two layers
     "basal": (1, 1.0),  # factor of the conductance between snow and the first layer
@@ -93,6 +95,9 @@ _BASAL, _LEAST_DEPTH = 0.77, 0.1
 
 #: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
 _DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
+
+#: Liquid water, as a share of the snow, with which half of the departures from ecLand's settling count as wet [1].
+_WET = 0.002
 
 #: Range of the logarithm of the factor of heat exchange.
 _LOG_HEAT = (-3.0, 3.0)
@@ -222,8 +227,10 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     return {name: after[name] for name in names}
 
 
-def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground]:
+def above_ground(land: Land, outputs: Tensor, compacts: bool = True) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
+
+    Where the snow does not compact by itself (``compacts``), the network gives all of its settling.
 
     The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
     white share of lakes [1].
@@ -233,7 +240,7 @@ def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground
     snow, rain = _snow(land, canopy.throughfall, raw)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
     arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw)
-    rsn = density(land, sd, land.snowfall, raw)
+    rsn = density(land, sd, land.snowfall, raw, snow.pack if compacts else None)
     ground, evaporation = in_ground(land, arriving, after, raw, closed_snow(land))
     lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
     evap = canopy.evaporation + snow.sublimation + evaporation + lake
@@ -291,10 +298,21 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     return step, caught[0]
 
 
-def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
-    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2]."""
+def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor], pack: SnowPack | None = None) -> Tensor:
+    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2].
+
+    With the ``pack`` after the step, it settles as ecLand's, and the network gives the departures from that: the
+    smaller the deeper the snow, but where it is wet. Without it, the network gives all of it.
+    """
     fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
-    return bare_density(sd, snow_density(land.sd, land.rsn, fresh, fresh_density, _scaled(raw, "settling")))
+    mixed = mixed_density(land.sd, land.rsn, fresh, fresh_density)
+    change = _scaled(raw, "settling")
+    if pack is not None and land.tsn is not None and land.slw is not None:
+        available, water = land.sd + fresh, 0.5 * (land.slw + pack.slw)
+        wet = water / (water + _WET * available + NO_SNOW)
+        change = change * (wet + (1.0 - wet) / (1.0 + available / _DEEP_SNOW))
+        change = change + compaction(available, mixed, 0.5 * (land.tsn + pack.tsn))
+    return bare_density(sd, mixed + change)
 
 
 def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tensor]) -> Arriving:
