@@ -101,11 +101,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
-    #: Whether the closed step is that of networks trained before snow followed from mass and energy, whether snow
-    #: compacts by itself, and further prognostic variables with increments: all of them in checkpoints of that time.
-    #: Checkpoints made before these attributes lack them.
+    #: Whether the closed step is that of networks trained before snow followed from mass and energy, whether settling
+    #: and outflow of snow follow physics (see :func:`~anemoi_ailand.physics.closed_step.above_ground`), and further
+    #: prognostic variables with increments: all of them in former checkpoints. Older checkpoints lack the attributes.
     former: bool = True
-    compacts: bool = False
+    snow_physics: bool = False
     changed: tuple[str, ...] | None = None
 
     #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
@@ -132,7 +132,7 @@ class ClosedLand(nn.Module):
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
         self.former, self.changed = False, tuple(n for n in self.extra if n not in SNOW_STATE)
-        self.compacts = set(SNOW_STATE) <= set(self.extra)
+        self.snow_physics = set(SNOW_STATE) <= set(self.extra)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
@@ -286,7 +286,7 @@ class ClosedLand(nn.Module):
         if self.former:
             result, ground = former_step.above_ground(land, outputs[..., :n])
         else:
-            result, ground = above_ground(land, outputs[..., :n], self.compacts)
+            result, ground = above_ground(land, outputs[..., :n], self.snow_physics)
         changes = outputs[..., n : n + len(self._changed)].unbind(-1)
         for name, scale, change in zip(self._changed, self.scales, changes, strict=True):
             value = fields[name] + scale * change

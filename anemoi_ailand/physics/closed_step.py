@@ -99,6 +99,11 @@ _DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
 #: Liquid water, as a share of the snow, with which half of the departures from ecLand's settling count as wet [1].
 _WET = 0.002
 
+#: Logit of the concentration of the water that leaves snow, where the network does not change it: .25 of it in an hour.
+#: Given ecLand's states and outflow, surface runoff from frozen ground then has a bias of -1 % and an error of .53 kg
+#: m-2 a step, against -8 % and .60 with steady outflow (trained points, 2019 and 2020, outflow above 1 kg m-2).
+_MELT_LOGIT = -2.7
+
 #: Range of the logarithm of the factor of heat exchange.
 _LOG_HEAT = (-3.0, 3.0)
 
@@ -227,10 +232,11 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     return {name: after[name] for name in names}
 
 
-def above_ground(land: Land, outputs: Tensor, compacts: bool = True) -> tuple[dict[str, Tensor], Ground]:
+def above_ground(land: Land, outputs: Tensor, snow_physics: bool = True) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    Where the snow does not compact by itself (``compacts``), the network gives all of its settling.
+    With ``snow_physics``, snow compacts by itself, and a share of the water that leaves it does so within an hour;
+    without, as for networks trained before, the network gives all settling, and that water is steady.
 
     The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
     white share of lakes [1].
@@ -239,8 +245,8 @@ def above_ground(land: Land, outputs: Tensor, compacts: bool = True) -> tuple[di
     canopy = leaves(land, raw)
     snow, rain = _snow(land, canopy.throughfall, raw)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
-    arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw)
-    rsn = density(land, sd, land.snowfall, raw, snow.pack if compacts else None)
+    arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw, snow_physics)
+    rsn = density(land, sd, land.snowfall, raw, snow.pack if snow_physics else None)
     ground, evaporation = in_ground(land, arriving, after, raw, closed_snow(land))
     lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
     evap = canopy.evaporation + snow.sublimation + evaporation + lake
@@ -315,8 +321,8 @@ def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor], pa
     return bare_density(sd, mixed + change)
 
 
-def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tensor]) -> Arriving:
-    """Return the water that reaches the ground; that from snow is steady."""
+def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tensor], gathered: bool = True) -> Arriving:
+    """Return the water that reaches the ground; that from snow is steady but for a share, if it is ``gathered``."""
     if land.hourly is None:
         logit = raw["concentration"]
         if land.weather is not None:
@@ -324,8 +330,12 @@ def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tenso
         half_hours = peaked(rain, logit)
     else:
         half_hours = by_hour(rain, land.hourly)
-    steady = outflow * (1.0 / (WATER_DENSITY * len(half_hours)))
-    return Arriving(tuple(v / WATER_DENSITY + steady for v in half_hours), land.capacity_exponent, land.urban)
+    if gathered:
+        melted = peaked(outflow, raw["concentration"] + _MELT_LOGIT)
+    else:
+        melted = [outflow * (1.0 / len(half_hours))] * len(half_hours)
+    amounts = tuple((v + m) * (1.0 / WATER_DENSITY) for v, m in zip(half_hours, melted, strict=True))
+    return Arriving(amounts, land.capacity_exponent, land.urban)
 
 
 def in_ground(
