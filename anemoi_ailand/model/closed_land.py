@@ -131,8 +131,8 @@ class ClosedLand(nn.Module):
         super().__init__()
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
-        self.former, self.changed = False, tuple(n for n in self.extra if n not in SNOW_STATE)
-        self.snow_physics = set(SNOW_STATE) <= set(self.extra)
+        self.former, self.snow_physics = False, True
+        self.changed = tuple(n for n in self.extra if n not in SNOW_STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)

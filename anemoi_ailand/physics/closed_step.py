@@ -235,13 +235,15 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
 def above_ground(land: Land, outputs: Tensor, snow_physics: bool = True) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    With ``snow_physics``, snow compacts by itself, and a share of the water that leaves it does so within an hour;
-    without, as for networks trained before, the network gives all settling, and that water is steady.
+    With ``snow_physics`` and snow of known temperature and water, snow compacts by itself, and a share of the water that
+    leaves it does so within an hour; without, as for networks trained before, the network gives all settling, and that
+    water is steady.
 
     The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
     white share of lakes [1].
     """
     raw = split_controls(outputs)
+    snow_physics = snow_physics and land.tsn is not None and land.slw is not None
     canopy = leaves(land, raw)
     snow, rain = _snow(land, canopy.throughfall, raw)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
@@ -313,7 +315,8 @@ def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor], pa
     fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
     mixed = mixed_density(land.sd, land.rsn, fresh, fresh_density)
     change = _scaled(raw, "settling")
-    if pack is not None and land.tsn is not None and land.slw is not None:
+    if pack is not None:
+        assert land.tsn is not None and land.slw is not None
         available, water = land.sd + fresh, 0.5 * (land.slw + pack.slw)
         wet = water / (water + _WET * available + NO_SNOW)
         change = change * (wet + (1.0 - wet) / (1.0 + available / _DEEP_SNOW))
