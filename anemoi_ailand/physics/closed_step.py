@@ -235,9 +235,9 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
 def above_ground(land: Land, outputs: Tensor, snow_physics: bool = True) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    With ``snow_physics`` and snow of known temperature and water, snow compacts by itself, and a share of the water that
-    leaves it does so within an hour; without, as for networks trained before, the network gives all settling, and that
-    water is steady.
+    With ``snow_physics`` and snow of known temperature and water, snow compacts by itself, and a share of the water
+    that leaves it does so within an hour; without, as for networks trained before, the network gives all settling, and
+    that water is steady.
 
     The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
     white share of lakes [1].
