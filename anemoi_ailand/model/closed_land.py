@@ -178,6 +178,11 @@ class ClosedLand(nn.Module):
         k = STATE.index(name)
         return float(value * self._start_mul[k] + self._start_add[k])
 
+    def physical(self, name: str, values: Tensor) -> Tensor:
+        """Return values of a variable of the state in its unit, from normalised ones."""
+        k = STATE.index(name)
+        return (values - self._start_add[k]) / self._start_mul[k]
+
     def read_hourly_rain(self, first: int) -> None:
         """Read the precipitation of each hour, not normalised, from column ``first`` of the input on.
 
