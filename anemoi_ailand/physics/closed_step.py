@@ -116,6 +116,9 @@ _DRIEST_RESISTANCE = 2.0e4
 #: Power of the snow cover with which the share of the ground grows that is under closed snow.
 _CLOSED = 8
 
+#: Share of the evaporation from the first layer under closed snow and trees that is left to the network.
+_UNDER_TREES = 0.1
+
 #: Water of the first layer from which on bare ground draws on the layers below [kg m-2].
 _EMPTY = 0.5
 
@@ -235,9 +238,9 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
 def above_ground(land: Land, outputs: Tensor, snow_physics: bool = True) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    With ``snow_physics`` and snow of known temperature and water, snow compacts by itself, and a share of the water
-    that leaves it does so within an hour; without, as for networks trained before, the network gives all settling, and
-    that water is steady.
+    With ``snow_physics`` and snow of known temperature and water, snow compacts by itself, a share of the water that
+    leaves it does so within an hour, and ground under it does not evaporate under trees either; without, as for
+    networks trained before, the network gives all settling and evaporation under trees, and that water is steady.
 
     The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
     white share of lakes [1].
@@ -245,11 +248,12 @@ def above_ground(land: Land, outputs: Tensor, snow_physics: bool = True) -> tupl
     raw = split_controls(outputs)
     snow_physics = snow_physics and land.tsn is not None and land.slw is not None
     canopy = leaves(land, raw)
-    snow, rain = _snow(land, canopy.throughfall, raw)
+    closed = closed_snow(land, snow_physics)
+    snow, rain = _snow(land, canopy.throughfall, raw, closed)
     sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
     arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw, snow_physics)
     rsn = density(land, sd, land.snowfall, raw, snow.pack if snow_physics else None)
-    ground, evaporation = in_ground(land, arriving, after, raw, closed_snow(land))
+    ground, evaporation = in_ground(land, arriving, after, raw, closed)
     lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
     evap = canopy.evaporation + snow.sublimation + evaporation + lake
     result = {f"stl{k + 1}": v for k, v in enumerate(after.unbind(-1))}
@@ -282,11 +286,11 @@ def leaves(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
     return intercept(land.src, land.rain, land.src + _scaled(raw, "interception"), evaporation)
 
 
-def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[SnowStep, Tensor]:
+def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor], closed: Tensor) -> tuple[SnowStep, Tensor]:
     """Return the snow after the step, and the rain that it takes up [kg m-2]: that on the covered ground."""
     available = land.sd + land.snowfall
     sublimation = _scaled(raw, "sublimation") * snow_cover(available, land.rsn)  # nor hoar frost where there is no snow
-    sublimation = sublimation + closed_snow(land) * _scaled(raw, "top_evaporation")
+    sublimation = sublimation + closed * _scaled(raw, "top_evaporation")
     warming = _scaled(raw, "snow_heating") / (1.0 + available / _DEEP_SNOW)
     melt = CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START) * (available / (_THIN_SNOW + available))
     caught = []
@@ -369,15 +373,16 @@ def in_ground(
     return Ground(land.theta, land.soil, ice, arriving, -lost / WATER_DENSITY, _seconds_open(ice)), lost.sum(-1)
 
 
-def closed_snow(land: Land) -> Tensor:
-    """Return the share of the ground whose first layer cannot evaporate: under closed snow without trees, (...) [1].
+def closed_snow(land: Land, under_trees: bool = True) -> Tensor:
+    """Return the share of the ground whose first layer cannot evaporate: under closed snow, (...) [1].
 
     The snow loses the evaporation that the network gives for it. In ecLand the soil under closed snow without trees
-    evaporates less than 1e-4 kg m-2 in the mean of steps without melt, and all evaporation is that of the snow (trained
-    points without lake or town, 2019 and 2020). That under trees takes up .002 kg m-2; there, and where snow is patchy,
-    the output of the network tells.
+    evaporates less than 1e-4 kg m-2 in the mean of steps without melt, that under trees takes up .003 kg m-2, and all
+    evaporation is that of the snow (trained points, 2019 and 2020); a tenth under trees, and what is between patches of
+    snow, is left to the network. Networks trained before have the ground ``under_trees`` left to them.
     """
-    return land.snowc**_CLOSED * (1.0 - land.cover[..., 1])
+    left = _UNDER_TREES if under_trees else 1.0
+    return land.snowc**_CLOSED * (1.0 - left * land.cover[..., 1])
 
 
 def _seconds_open(frozen: Tensor) -> Tensor:
