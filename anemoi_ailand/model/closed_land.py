@@ -101,9 +101,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
-    #: Whether the closed step is that of networks trained before snow followed from mass and energy, and further
-    #: prognostic variables with increments: all of them in such checkpoints, which lack the attributes.
+    #: Whether the closed step is that of networks trained before snow followed from mass and energy, whether settling
+    #: and outflow of snow follow physics (see :func:`~anemoi_ailand.physics.closed_step.above_ground`), and further
+    #: prognostic variables with increments: all of them in former checkpoints. Older checkpoints lack the attributes.
     former: bool = True
+    snow_physics: bool = False
     changed: tuple[str, ...] | None = None
 
     #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
@@ -129,7 +131,8 @@ class ClosedLand(nn.Module):
         super().__init__()
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
-        self.former, self.changed = False, tuple(n for n in self.extra if n not in SNOW_STATE)
+        self.former, self.snow_physics = False, True
+        self.changed = tuple(n for n in self.extra if n not in SNOW_STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
@@ -174,6 +177,11 @@ class ClosedLand(nn.Module):
         """Normalise a value of a variable of :data:`~anemoi_ailand.physics.closed_step.STATE`."""
         k = STATE.index(name)
         return float(value * self._start_mul[k] + self._start_add[k])
+
+    def physical(self, name: str, values: Tensor) -> Tensor:
+        """Return values of a variable of the state in its unit, from normalised ones."""
+        k = STATE.index(name)
+        return (values - self._start_add[k]) / self._start_mul[k]
 
     def read_hourly_rain(self, first: int) -> None:
         """Read the precipitation of each hour, not normalised, from column ``first`` of the input on.
@@ -280,7 +288,10 @@ class ClosedLand(nn.Module):
     ) -> tuple[dict[str, Tensor], Ground]:
         """Return the results but those of moving water in the soil, and the arguments of that; see :meth:`results`."""
         n = former_step.N_CONTROLS if self.former else N_CONTROLS
-        result, ground = (former_step.above_ground if self.former else above_ground)(land, outputs[..., :n])
+        if self.former:
+            result, ground = former_step.above_ground(land, outputs[..., :n])
+        else:
+            result, ground = above_ground(land, outputs[..., :n], self.snow_physics)
         changes = outputs[..., n : n + len(self._changed)].unbind(-1)
         for name, scale, change in zip(self._changed, self.scales, changes, strict=True):
             value = fields[name] + scale * change

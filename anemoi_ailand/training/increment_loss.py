@@ -17,6 +17,9 @@ from torch import Tensor
 #: Name under which the configuration registers :class:`IncrementScaler`; the loss looks for it.
 INCREMENT_SCALER = "increment"
 
+#: Properties of snow, whose errors count by the snow there is, and snow with which they count half [kg m-2].
+OF_SNOW, LITTLE_SNOW = ("rsn", "tsn", "asn"), 10.0
+
 
 class IncrementLoss(FunctionalLoss):
     r"""Squared or Huber error of each variable in units of the standard deviation of its change over a step.
@@ -122,6 +125,23 @@ class IncrementScaler(BaseScaler):
             )
         stdev = [float(self.statistics["stdev"][to_data[n]]) for n, _ in names]
         return torch.tensor([a / b for a, b in zip(stdev, change, strict=True)], dtype=torch.float32)
+
+
+def weigh_by_snow(predicted: Tensor, target: Tensor, sd: Tensor) -> Tensor:
+    r"""Return predictions of properties of the snow whose errors count by the snow there is, :math:`S / (S + 10)`.
+
+    Density, temperature and albedo of traces of snow are next to nothing for the land, and hardly predictable: with
+    equal weights, a bias of deep snow that grows from step to step is invisible in their mean squared error. Shapes:
+    predicted and target (..., property), snow mass ``sd`` of the target (...) [kg m-2]; missing snow counts as much.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weigh_by_snow(torch.tensor([[4.0], [4.0]]), torch.tensor([[2.0], [2.0]]), torch.tensor([0.0, 1e6])).tolist()
+    [[2.0], [4.0]]
+    """
+    share = torch.nan_to_num(torch.relu(sd) / (torch.relu(sd) + LITTLE_SNOW), nan=1.0).sqrt().unsqueeze(-1)
+    return target + share * (predicted - target)
 
 
 class PointScaler(BaseScaler):

@@ -23,6 +23,7 @@ from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.datasets import include_others
 from anemoi_ailand.training.fine_tuning import start_from, take_weights
+from anemoi_ailand.training.increment_loss import OF_SNOW, weigh_by_snow
 from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.throughput import planned_rollouts
@@ -234,8 +235,25 @@ class LandTraining(TrainingHooks, SingleTraining):
         names = self.target_dataset_names
         predicted = {name: torch.cat([y[name] for y in predictions], dim=1) for name in names}
         targets = {name: batch[name][:, start : start + len(predictions)] for name in names}
-        losses = [self.dataset_loss(predicted[name], targets[name], name) for name in names]
+        losses = [
+            self.dataset_loss(self._snow_weighed(predicted[name], targets[name], name), targets[name], name)
+            for name in names
+        ]
         return sum(losses[1:], losses[0]), predicted, targets
+
+    def _snow_weighed(self, predicted: Tensor, target: Tensor, name: str) -> Tensor:
+        """Return predictions in which errors of the properties of snow count by the snow, with the closed step."""
+        land: Any = self.model.model
+        indices: Any = self.data_indices[name]
+        outputs, columns = indices.model.output.name_to_index, indices.name_to_index
+        found = [n for n in OF_SNOW if n in outputs]
+        if land.closed is None or not found:
+            return predicted
+        sd = land.closed.physical("sd", target[..., columns["sd"]])
+        weighed = weigh_by_snow(
+            predicted[..., [outputs[n] for n in found]], target[..., [columns[n] for n in found]], sd
+        )
+        return predicted.index_copy(-1, torch.tensor([outputs[n] for n in found], device=predicted.device), weighed)
 
     def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
         """Return loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""

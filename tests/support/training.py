@@ -25,11 +25,11 @@ def _composed():
     return OmegaConf.create(OmegaConf.to_container(full, resolve=True))
 
 
-def training_config(**method):
-    """Configuration of ``ailand`` with the variables of :data:`OPEN`; ``method`` are options of the method."""
+def training_config(land=OPEN, **method):
+    """Configuration of ``ailand`` with the variables of a small land; ``method`` are options of the method."""
     full = deepcopy(_composed())
-    full.data.datasets.data = OPEN.data_config()
-    full.model.model = {**OPEN.model_config().model.model, "_target_": full.model.model._target_}
+    full.data.datasets.data = land.data_config()
+    full.model.model = {**land.model_config().model.model, "_target_": full.model.model._target_}
     full.training.method.update(method)
     full.training.training_loss.datasets.data = {
         "_target_": "anemoi_ailand.training.increment_loss.IncrementLoss",
@@ -39,30 +39,30 @@ def training_config(**method):
     return full
 
 
-def training_module(cls=LandTraining, *, n_steps=4, full=None, **method):
+def training_module(cls=LandTraining, *, n_steps=4, full=None, land=OPEN, **method):
     """The training module, with the same weights at every call."""
-    full = full or training_config(**method)
+    full = full or training_config(land, **method)
     graph = HeteroData()
     graph["data"].x = torch.zeros(7, 2)
     graph["data"].num_nodes = 7
-    names = {name: {} for name in OPEN.variables}
+    names = {name: {} for name in land.variables}
     module = cls(
         config=full,
         task=LandForecaster(rollout={"steps": [n_steps]}, validation_rollout=n_steps),
         graph_data=graph,
-        statistics={"data": OPEN.statistics()},
-        statistics_tendencies={"data": {"lead_times": ["6h"], "6h": tendencies()}},
-        data_indices={"data": OPEN.indices()},
+        statistics={"data": land.statistics()},
+        statistics_tendencies={"data": {"lead_times": ["6h"], "6h": tendencies(land)}},
+        data_indices={"data": land.indices()},
         metadata={"dataset": {"data": {"variables_metadata": names}}, "metadata_inference": {"data": {}}},
         supporting_arrays={"data": {}},
     )
-    module.model.model.load_state_dict(OPEN.land_model().state_dict())
+    module.model.model.load_state_dict(land.land_model().state_dict())
     return module.train()
 
 
-def tendencies():
+def tendencies(land=OPEN):
     """Statistics of the change in 6 h, a tenth of those of the values."""
-    return {k: 0.1 * v for k, v in OPEN.statistics().items()}
+    return {k: 0.1 * v for k, v in land.statistics().items()}
 
 
 def train(name, dataset, output, *overrides):

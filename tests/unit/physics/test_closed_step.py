@@ -19,6 +19,7 @@ from anemoi_ailand.physics.closed_step import (
     STATE,
     Land,
     Weather,
+    above_ground,
     closed_step,
     drying_power,
     split_controls,
@@ -260,8 +261,25 @@ def test_lakes_evaporate_without_drying_the_soil():
     assert all(torch.equal(v, calm[name]) for name, v in windy.items())
 
 
+def test_errors_of_the_network_do_not_make_deep_cold_snow_dense():
+    """An output that is wrong by the same in every step for half a year makes deep cold snow little denser."""
+    none = torch.zeros(2).double()
+    land = case.land(2)._replace(sd=none + 400.0, rsn=none + 300.0, snowc=none + 1.0, tsn=none + 258.0)
+    land = land._replace(snowfall=none, rain=none, slw=none, temperature=torch.full((2, 4), 265.0).double())
+    wrong = said(land, settling=0.0)
+    wrong[1] += said(land, settling=0.05)[1] - wrong[1]
+    started = land.rsn
+    for _ in range(720):
+        after = above_ground(land, wrong)[0]
+        land = land._replace(rsn=after["rsn"])
+    assert (land.rsn > started + 20.0).all()
+    assert 0.0 < land.rsn[1] - land.rsn[0] < 20.0
+    former = above_ground(land, wrong, snow_physics=False)[0]["rsn"] - land.rsn
+    assert former[0] == pytest.approx(0.0, abs=1e-3) and former[1] == pytest.approx(0.05 * 7.05, rel=1e-3)
+
+
 def test_soil_under_closed_snow_does_not_evaporate():
-    """Closed snow evaporates instead of the first layer, but for patchy snow and trees."""
+    """Closed snow evaporates instead of the first layer, but for patchy snow and a tenth under trees."""
     land = case.land(40)
     land = land._replace(cover=torch.zeros_like(land.cover))
     nothing = torch.zeros_like(land.sd)
@@ -274,7 +292,7 @@ def test_soil_under_closed_snow_does_not_evaporate():
         dry, drying = (closed_step(columns, said(columns, top_evaporation=v)) for v in (0.0, 0.2))
         return [(drying["evap"] - dry["evap"]) * STEP_SECONDS, *(dry[n] - drying[n] for n in ("swvl1", "sd"))]
 
-    for columns, soil, snow in ((deep, False, 1.0), (trees, True, 0.75), (patchy, True, 0.5**8), (bare, True, 0.0)):
+    for columns, soil, snow in ((deep, False, 1.0), (trees, True, 0.975), (patchy, True, 0.5**8), (bare, True, 0.0)):
         evaporated, swvl1, sd = lost(columns)
         torch.testing.assert_close(evaporated, nothing + 0.2 * CONTROLS["top_evaporation"][1])
         torch.testing.assert_close(sd, snow * evaporated, rtol=0.04, atol=1e-9)  # less ice holds less water

@@ -25,8 +25,9 @@ from anemoi_ailand.physics.snow_pack import (
     SnowPack,
     aged_albedo,
     bare_density,
+    compaction,
     ground_melt,
-    snow_density,
+    mixed_density,
     snow_mass,
     snow_property,
     snow_step,
@@ -219,23 +220,30 @@ def test_cover_is_that_of_the_arrays():
 
 
 def test_mixed_density_is_between_old_and_fresh():
-    """The density is weighted by mass, unchanged without snowfall, that of fresh snow on bare ground, within bounds."""
+    """The density is weighted by mass, unchanged without snowfall, and that of fresh snow on bare ground."""
     fresh = torch.linspace(0.0, 50.0, 51, dtype=torch.float64)
     old, new = torch.full_like(fresh, 300.0), torch.full_like(fresh, 80.0)
-    mixed = snow_density(torch.full_like(fresh, 10.0), old, fresh, new, torch.zeros_like(fresh))
+    mixed = mixed_density(torch.full_like(fresh, 10.0), old, fresh, new)
     assert mixed[0].item() == pytest.approx(300.0)
     assert (mixed[1:] < 300.0).all() and (mixed > 80.0).all() and (mixed.diff() < 0).all()
     assert mixed[10].item() == pytest.approx(190.0, abs=0.02)
-    first = snow_density(kg(0.0), kg(100.0), kg(5.0), kg(250.0), kg(0.0))
-    assert first.item() == pytest.approx(250.0, rel=1e-3)
-    for change, limit in ((1e4, SNOW_DENSITY_HIGHEST), (-1e4, SNOW_DENSITY_LOWEST)):
-        assert snow_density(kg(10.0), kg(300.0), kg(1.0), kg(80.0), kg(change)).item() == limit
+    assert mixed_density(kg(0.0), kg(100.0), kg(5.0), kg(250.0)).item() == pytest.approx(250.0, rel=1e-3)
 
 
-def test_bare_ground_has_the_density_of_none():
-    """The density is 100 kg m-3 without snow or with a trace of it."""
-    density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW), kg(333.0, 333.0, 333.0))
-    assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0]
+def test_density_is_within_the_range_of_snow_and_that_of_none_on_bare_ground():
+    """The density is 50 to 500 kg m-3, and 100 kg m-3 without snow or with a trace of it."""
+    density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW, 1.0, 1.0), kg(333.0, 333.0, 333.0, 1e4, -1e4))
+    assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0, SNOW_DENSITY_HIGHEST, SNOW_DENSITY_LOWEST]
+
+
+def test_snow_compacts_by_its_weight_and_by_metamorphism():
+    """Heavy, light and warm snow compacts more; without weight it becomes denser by 6 % in a step."""
+    mass, density = kg(400.0, 400.0, 50.0, 400.0), kg(300.0, 300.0, 300.0, 450.0)
+    cold, warm, thin, dense = compaction(mass, density, kg(255.0, 273.16, 273.16, 273.16)).tolist()
+    assert 0.2 < cold < warm < 4.0
+    assert thin == pytest.approx(warm / 8, rel=0.1) and dense < 0.2 * warm
+    fresh = compaction(kg(0.0), kg(100.0), kg(273.16)).item()
+    assert fresh == pytest.approx(100.0 * 2.8e-6 * 21600.0)
 
 
 @pytest.mark.parametrize(("name", "without"), [("tsn", 273.16), ("asn", 0.85), ("slw", 0.0)])

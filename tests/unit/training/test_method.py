@@ -7,8 +7,9 @@ import pytest
 import torch
 from anemoi.training.train.methods import SingleTraining
 
+from anemoi_ailand.training.increment_loss import OF_SNOW
 from anemoi_ailand.training.truncated import truncated_loss
-from tests.support.land import OPEN
+from tests.support.land import CLOSED, OPEN
 from tests.support.training import training_config, training_module
 
 N_STEPS = 4
@@ -53,6 +54,22 @@ def test_truncated_gradient_is_that_of_a_detached_state(checkpoint_every):
     torch.testing.assert_close(gradient, expected)
     untruncated = loss_and_gradient(training_module(n_steps=N_STEPS))[1]
     assert (gradient - untruncated).abs().max() > 1e-3 * untruncated.abs().max()
+
+
+def test_errors_of_snow_count_by_the_snow():
+    """A unit of error in the density of snow counts by the snow of the target, that in soil temperature everywhere."""
+    module = training_module(n_steps=1, land=CLOSED)
+    indices = CLOSED.indices()
+    x = CLOSED.batch(2)["data"]
+    sd, rsn = indices.name_to_index["sd"], indices.model.output.name_to_index["rsn"]
+    mul, add = CLOSED.normalisation("sd")
+    target = x[:, 1:].clone()
+    target[..., sd] = torch.tensor([0.0, 10.0, 1e6, 0.0, 0.0, 0.0, 0.0]) * mul + add
+    exact = target[..., indices.data.output.full]
+    weighed = module._snow_weighed(exact + 1.0, target, "data") - exact
+    assert weighed[..., rsn].mean(dim=(0, 1, 2)).tolist()[:3] == pytest.approx([0.0, 0.5**0.5, 1.0], abs=1e-3)
+    other = [i for name, i in indices.model.output.name_to_index.items() if name not in OF_SNOW]
+    assert weighed[..., other].sub(1.0).abs().max() < 1e-5
 
 
 def test_wrong_number_of_steps_is_refused():
