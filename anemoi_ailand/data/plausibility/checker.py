@@ -25,12 +25,13 @@ from anemoi_ailand.data.plausibility.rules import (
     CHECKED_AT_START,
     FIRST,
     FORCING,
+    MANY_POINTS,
     STATE,
     STATIC,
     Rule,
     range_rule,
 )
-from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, WARMEST
+from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, DEEP, SECOND, TOP, WARMEST
 from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
@@ -183,7 +184,7 @@ class Checker:
             # a later start of the same points is not new
             self._first, self._where = True, where
             self._same_everywhere(_SOIL, known, date, where)
-            self._one_water(known, date, where)
+            self._copied_layers(known, date, where)
             self._in_radians(where)
             self._compare_start(known, date, where)
             self._soil = _soil_of(known)
@@ -224,7 +225,7 @@ class Checker:
         if self._first:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
-            self._days.begin(where, self._soil)
+            self._days.begin(where, {**self._soil, **self._static})
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(_WEATHER, {n: v[0] for n, v in known.items()}, dates[0], where)
             if novelty is not None:
@@ -413,18 +414,29 @@ class Checker:
             place = float(where[0][0]), float(where[1][0])
             self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 
-    def _one_water(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
-        """Warn of one value of soil water in all layers and at all points (point,), of several."""
-        given = [fields[n] for n in _WATER if n in fields]
-        if where[0].size < 2 or len(given) < len(_WATER) or np.ptp(given):
-            return
-        value, place = float(given[0].flat[0]), (float(where[0][0]), float(where[1][0]))
-        rule = Rule(
-            "one_water", "", "m3 m-3", _WATER, lambda x: x,
-            advice="Take soil water from a run of the land, or spin it up: it decides the fluxes for months.",
-        )  # fmt: skip
-        detail = f"Soil water is {value:.3g} m3 m-3 in all layers at all points at {date:%Y-%m-%d %H:%M}"
-        self._merge(Finding(rule, False, where[0].size, where[0].size, value, date, place, 1, detail))
+    def _copied_layers(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Warn of soil whose layers are all the same at all points (point,), or two neighbours at most of ten."""
+        place, n_points = (float(where[0][0]), float(where[1][0])), where[0].size
+        for what, names in (("water", _WATER), ("temperature", _LAYERS)):
+            if any(n not in fields for n in names):
+                continue
+            layers = np.stack([fields[n] for n in names])
+            full = fields.get("theta_sat", np.inf)
+            same = (np.diff(layers, axis=0) == 0.0) & (layers[1:] != 0.0) & (layers[1:] != full)
+            pairs = same.mean(axis=1) > 0.5
+            if same.all():
+                value = f"{layers.flat[0]:.3g} {VARIABLES[names[0]].units}" if not np.ptp(layers) else "the same"
+                detail = f"Soil {what} is {value} in all layers at all points at {date:%Y-%m-%d %H:%M}"
+            elif n_points >= MANY_POINTS and pairs.any():
+                k = int(pairs.argmax())
+                detail = f"'{names[k]}' and '{names[k + 1]}' are exactly the same at {same[k].sum()} points"
+            else:
+                continue
+            rule = Rule(
+                f"one_{what}", "", "1", names, lambda x: x,
+                advice=f"Take soil {what} from a run of the land, or spin it up: it decides the fluxes for months.",
+            )  # fmt: skip
+            self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 
     def _in_radians(self, where: Places) -> None:
         """Warn of places that are all in the Gulf of Guinea, as any place is in radians."""
@@ -521,11 +533,11 @@ def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _soil_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the coldest and the warmest layer of soil (point,), NaN where there is snow; none if any is missing."""
+    """Return layers of soil and the coldest and warmest of them (point,), NaN under snow; none if any is missing."""
     if not {*_LAYERS, "sd"} <= fields.keys():
         return {}
     layers = np.where(fields["sd"] > _SNOW, np.nan, np.stack([fields[n] for n in _LAYERS]))
-    return {COLDEST: layers.min(axis=0), WARMEST: layers.max(axis=0)}
+    return {COLDEST: layers.min(axis=0), WARMEST: layers.max(axis=0), TOP: layers[0], SECOND: layers[1], DEEP: layers[3]}
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:
