@@ -114,6 +114,8 @@ def _opened(
     options: dict[str, Any],
 ) -> Reader:
     """Return the reader of the layout."""
+    if not isinstance(path, str | Path | Sequence):
+        raise TypeError(f"The path is {path!r}. Give the path of files or of a dataset, or a list of them.")
     if (dataset := _anemoi_dataset(path, layout)) is not None:
         from anemoi_ailand.data.dataset_reader import DatasetReader
 

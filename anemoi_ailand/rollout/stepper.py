@@ -46,6 +46,7 @@ from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
+from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import match_name
 
@@ -129,6 +130,15 @@ class LandStepper(Derivatives):
         self._warned: set[str] = set()
         self._execution = "plain" if step.compiled is None else "compiled"
         self._perturbed: LandStepper | None = None
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse a misspelt attribute, such as `plausability`, which would change nothing."""
+        if "_made" in vars(self) and not hasattr(self, name):
+            near = nearest(name, [n for n in dir(self) if not n.startswith("_")])
+            raise AttributeError(f"A stepper has no attribute '{name}'. Nearest: {near}." if near else
+                                 f"A stepper has no attribute '{name}'.")  # fmt: skip
+        super().__setattr__(name, value)
 
     @classmethod
     def open(

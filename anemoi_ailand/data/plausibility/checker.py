@@ -15,7 +15,7 @@ from typing import get_args
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP, Plausibility
+from anemoi_ailand.constants import STEP, STEP_HOURS, Plausibility
 from anemoi_ailand.data.plausibility.days import Days
 from anemoi_ailand.data.plausibility.findings import Finding, Implausible, merged, widened
 from anemoi_ailand.data.plausibility.jumps import Jumps
@@ -177,6 +177,7 @@ class Checker:
                 self._range(name, values, [moving], where, masked=partial(where_it_matters, name, known))
         for rules, moving in ((STATIC, None), (STATE, date)):
             self._relations(rules, known, [moving], where)
+        self._between_stamps(date, where)
         self._static = {n: known[n] for n in ("z",) if n in known}
         self._covers = _covers_of(known)
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
@@ -446,6 +447,15 @@ class Checker:
         rule = Rule("radians", "", "1", (), lambda: np.empty(0), advice="Give degrees.")
         detail = "All places are in the Gulf of Guinea, where there is no land: they may be in radians"
         self._merge(Finding(rule, False, number, number, 0.0, None, place, 1, detail))
+
+    def _between_stamps(self, date: datetime, where: Places) -> None:
+        """Warn of a start between the hours of all training data, as a local time has."""
+        if date.hour % STEP_HOURS or date.minute or date.second:
+            place, number = (float(where[0][0]), float(where[1][0])), where[0].size
+            rule = Rule("between_stamps", "", "1", (), lambda: np.empty(0), advice=(
+                "It may be in local time: give UTC."))  # fmt: skip
+            detail = f"The start at {date:%Y-%m-%d %H:%M} is not at 00, 06, 12 or 18 UTC, as in the training"
+            self._merge(Finding(rule, False, number, number, 0.0, date, place, 1, detail))
 
     def _stop_at_errors(self) -> None:
         if self.plausibility == "warn":
