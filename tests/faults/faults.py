@@ -40,6 +40,7 @@ _VALIDATION, _TRAINING = "dataloader.validation.datasets.data", "dataloader.trai
 TRAINING = (
     _misspelt("+land.point=54", "points"),
     _misspelt("+land.state_nois=0.1", "state_noise"),
+    _misspelt("+land.plausability=warn", "plausibility"),
     _misspelt("+training.max_epoch=2", "max_epochs"),
     _misspelt("+training.max_step=2", "max_steps"),
     _misspelt("+training.optimization.lrr=1.0e-3", "lr"),
@@ -71,6 +72,8 @@ TRAINING = (
           ("land.prognostic.water=[swlv1,swvl2,swvl3,swvl4]",)),
     Fault("variable in two lists", "error", "'t' is in 'land.forcing.weather' and in 'land.forcing.albedo'",
           ("land.forcing.albedo=[t]",)),
+    Fault("variable twice in one list", "error", "'land.forcing.albedo' has the variable 'al' more than once",
+          ("land.forcing.albedo=[al,al]",)),
     Fault("unknown variable in a list of the normaliser", "error", "normalizer.config.max' has 'zz'",
           ("data.datasets.data.processors.normalizer.config.max=[zz]",)),
     Fault("validation inside training", "error", r"validation \(2019-01-01 to 2021-12-31\) has dates of the training",
@@ -135,6 +138,14 @@ VALUES = tuple(
         ("model.model.width=0", "width' is 0. Give a whole number"),
         (f"{_WEIGHTS}.sd=-1", "sd' is -1. Give a number of at least 0"),
         ("system.hardware.accelerator=tpuu", "accelerator' is 'tpuu'. "),
+        ("land.others=d.zarr", "others' is 'd.zarr'. Give a list of mappings"),
+        ("task.rollout=4", "rollout' is 4. Give a mapping with some of"),
+        ("system.input.dataset=5", "dataset' is 5. Give the path of a dataset"),
+        ("training.deterministic=maybe", "deterministic' is 'maybe'. Available"),
+        ("dataloader.pin_memory=maybe", "pin_memory' is 'maybe'. Available"),
+        ("dataloader.limit_batches.training=0", "training' is 0. Give a number above 0"),
+        ("diagnostics.log.interval=0", "interval' is 0. Give a whole number of at least 1"),
+        ("model.model.width=1e9", "width' is 1000000000.0. Give a whole number of at least 1 and at most"),
         ("training.max_steps=-1", "max_steps' is -1. Give a whole number of at least 1"),
     )
 )  # fmt: skip
