@@ -114,8 +114,6 @@ def _opened(
     options: dict[str, Any],
 ) -> Reader:
     """Return the reader of the layout."""
-    if not isinstance(path, str | Path | Sequence):
-        raise TypeError(f"The path is {path!r}. Give the path of files or of a dataset, or a list of them.")
     if (dataset := _anemoi_dataset(path, layout)) is not None:
         from anemoi_ailand.data.dataset_reader import DatasetReader
 
@@ -161,7 +159,7 @@ def _made(
 
 def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Path | None:
     """Return the path of a dataset of Anemoi; None for anything else."""
-    entries = [path] if isinstance(path, str | Path) else list(path)
+    entries = list(path) if isinstance(path, list | tuple) else [path]
     if layout not in ("auto", "anemoi") or len(entries) != 1:
         return None
     if is_mapped(entries[0]):
