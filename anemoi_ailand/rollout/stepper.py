@@ -338,6 +338,8 @@ class LandStepper(Derivatives):
         self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None, checker: Checker | None = None
     ) -> tuple[Tensor, LandState]:
         """Return outputs and last state; the forcing has no dimension of steps if their number is None."""
+        if not isinstance(state, LandState):
+            raise TypeError(f"The state is a {type(state).__name__}. Give what `initial`, `load` or `step` returns.")
         state.check_fits(self.inputs, self.dtype)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         checks = self._checker(checker)

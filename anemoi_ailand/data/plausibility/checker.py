@@ -547,7 +547,13 @@ def _soil_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     if not {*_LAYERS, "sd"} <= fields.keys():
         return {}
     layers = np.where(fields["sd"] > _SNOW, np.nan, np.stack([fields[n] for n in _LAYERS]))
-    return {COLDEST: layers.min(axis=0), WARMEST: layers.max(axis=0), TOP: layers[0], SECOND: layers[1], DEEP: layers[3]}
+    return {
+        COLDEST: layers.min(axis=0),
+        WARMEST: layers.max(axis=0),
+        TOP: layers[0],
+        SECOND: layers[1],
+        DEEP: layers[3],
+    }
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:

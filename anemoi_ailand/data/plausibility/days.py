@@ -33,7 +33,6 @@ from anemoi_ailand.data.plausibility.rules_over_days import (
     PERIOD,
     PERIODS,
     SEASON,
-    SECOND,
     YEAR,
     follows,
 )
@@ -54,8 +53,8 @@ _POINTS = 500
 _PLACES, _EXTENT = 20, 30.0
 
 #: Forcing that is kept.
-_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe", "avg_u", "avg_v", "t", "q", "lai_lv",
-         "lai_hv", f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
+_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe", "avg_u", "avg_v", "t", "q",
+         "lai_lv", "lai_hv", f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
 
 #: Insolation with which the brightest step of some days is looked for [W m-2], and the number of such steps in 64 days
 #: that tell something: towards the poles there are few.
@@ -340,7 +339,9 @@ def _sums(fields: Mapping[str, np.ndarray], dates: Sequence[datetime]) -> dict[s
 
 def _brightest_day(fields: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the highest daily share of the insolation outside the atmosphere (point,), NaN where the sun is low."""
-    radiation, largest = (fields[n].reshape(-1, DAY, fields[n].shape[1]).mean(axis=1) for n in ("avg_sdswrf", "largest"))
+    radiation, largest = (
+        fields[n].reshape(-1, DAY, fields[n].shape[1]).mean(axis=1) for n in ("avg_sdswrf", "largest")
+    )
     lit = largest > _LIT_DAY
     return np.where(lit.all(axis=0), (radiation / np.where(lit, largest, 1.0)).max(axis=0), np.nan)
 

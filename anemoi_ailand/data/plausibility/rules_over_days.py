@@ -29,7 +29,6 @@ from anemoi_ailand.data.plausibility.rules import (
     relative_humidity,
     wind_speed,
 )
-from anemoi_ailand.variables import Range
 
 #: Steps of a day, and steps with rain in eight days that tell how humid the air is then.
 DAY, _WET_TIMES = 4, 4
@@ -124,17 +123,17 @@ def _nearer_below(top: np.ndarray, deep: np.ndarray, t: np.ndarray) -> np.ndarra
     return np.full_like(top, apart / max(above, 0.1))
 
 
-def _second_layer(limits: Mapping[float, Range]) -> Callable[..., np.ndarray]:
-    """Return a function of how far soil is beyond the usual difference from air, by the mean temperature of the air."""
+def _second_layer(limits: Mapping[float, tuple[float, float]]) -> Callable[..., np.ndarray]:
+    """Return a function of the difference of soil and air as a share of the usual range, from -1 to 1, by the air."""
     colder, ranges = list(limits)[1:], np.array(list(limits.values()))
 
-    def beyond(soil: np.ndarray, t: np.ndarray, short_wave: np.ndarray) -> np.ndarray:
+    def share(soil: np.ndarray, t: np.ndarray, short_wave: np.ndarray) -> np.ndarray:
         mean = t.mean(axis=0)
         low, high = ranges[np.digitize(mean, colder)].T
         apart = soil - mean - _SUNNY * short_wave.mean(axis=0)
-        return np.maximum(apart - high, 0.0) + np.minimum(apart - low, 0.0)
+        return (2.0 * apart - low - high) / (high - low)
 
-    return beyond
+    return share
 
 
 #: Warmth of soil over air for the short-wave radiation of eight days [K m2 W-1], by least squares.
@@ -269,9 +268,9 @@ _USUAL = {0.0: (-9.0, 23.0), 265.0: (-17.0, 17.0), 273.0: (-17.0, 18.0), 278.0: 
 
 #: Rules of the start against the first eight days.
 FIRST_PERIOD = (
-    Rule("soil_of_season", "Temperature of the second layer of soil (stl2) at the start over that of air in eight days, "
-         "beyond the most that is usual without snow,", "K", (SECOND, "avg_t", "avg_sdswrf"), _second_layer(_USUAL),
-         ANY, (0.0, 0.0), _ALL_LAYERS),
+    Rule("soil_of_season", "Temperature of the second layer of soil (stl2) at the start over that of air in eight "
+         "days, as a share of the most that is usual without snow,", "1", (SECOND, "avg_t", "avg_sdswrf"),
+         _second_layer(_USUAL), ANY, (-1.0, 1.0), _ALL_LAYERS),
     Rule("elevation_of_days", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), mean over "
          "eight days, of few points among many that fit,", "1", ("avg_sp", "z"), _of_few_over_days, ANY,
          (0.955, 1.045), ELEVATION),  # 0.964 to 1.038
@@ -285,8 +284,8 @@ FIRST_DAYS_OF_PLACES = (
     Rule("cold_soil_of_places", "Temperature of the warmest layer of soil over that of air in the first two days, the "
          "median of places without snow,", "K", (WARMEST, "avg_t"), _typical_over_air, ANY, (-6.0, None),  # -0.8
          _ALL_LAYERS),
-    Rule("order_of_layers", "Difference of the deepest layer of soil (stl4) from air over that of the top (stl1) at the "
-         "start, medians of places without snow,", "1", (TOP, DEEP, f"t{AT_START}"), _nearer_below,
+    Rule("order_of_layers", "Difference of the deepest layer of soil (stl4) from air over that of the top (stl1) at "
+         "the start, medians of places without snow,", "1", (TOP, DEEP, f"t{AT_START}"), _nearer_below,
          ANY, (0.65, None),  # 1.2; at nine towers 0.76
          "The top layer follows the air: layers may be in reversed order."),
 )  # fmt: skip

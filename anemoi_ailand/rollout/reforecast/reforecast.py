@@ -351,7 +351,7 @@ def _leads(leads: Sequence[int] | np.ndarray) -> np.ndarray:
     hours = np.unique(np.asarray(leads))
     if hours.size == 0:
         raise ValueError("No lead time is given. Give one or more in `leads`.")
-    wrong = [h for h in hours.tolist() if h <= 0 or h % STEP_HOURS]
+    wrong = [h for h in hours.tolist() if isinstance(h, str) or h <= 0 or h % STEP_HOURS]
     if wrong:
         raise ValueError(f"Lead times {wrong} h are not positive multiples of {STEP_HOURS} h. Correct `leads`.")
     return hours.astype(np.int64)
