@@ -289,7 +289,7 @@ class LandStepper(Derivatives):
             Forcing is missing, of another date, has another number of points, is not finite, impossible or in another
             unit, or a result is not finite or impossible.
         """
-        return self._stepped(state, record_at(forcing, state.date + STEP, self.forcing_names), None)[1]
+        return self._stepped(state, record_at(forcing, _date_of(state) + STEP, self.forcing_names), None)[1]
 
     def steps(
         self, state: LandState, forcing: Fields, n_steps: int, *, checker: Checker | None = None
@@ -331,15 +331,13 @@ class LandStepper(Derivatives):
         """
         if not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"`n_steps` is {n_steps!r}. Give the number of steps, a whole one of at least 1.")
-        dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
+        dates = [_date_of(state) + (k + 1) * STEP for k in range(n_steps)]
         return self._stepped(state, records_at(forcing, dates, self.forcing_names), n_steps, checker)
 
     def _stepped(
         self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None, checker: Checker | None = None
     ) -> tuple[Tensor, LandState]:
         """Return outputs and last state; the forcing has no dimension of steps if their number is None."""
-        if not isinstance(state, LandState):
-            raise TypeError(f"The state is a {type(state).__name__}. Give what `initial`, `load` or `step` returns.")
         state.check_fits(self.inputs, self.dtype)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         checks = self._checker(checker)
@@ -543,6 +541,13 @@ class LandStepper(Derivatives):
     def _names(self, given: Sequence[str] | str | None, known: Sequence[str], what: str) -> list[str]:
         names = known if given is None else [given] if isinstance(given, str) else given
         return list(dict.fromkeys(match_name(n, known, what) for n in names))
+
+
+def _date_of(state: Any) -> datetime:
+    """Return the date of a state, refusing anything else."""
+    if not isinstance(state, LandState):
+        raise TypeError(f"The state is a {type(state).__name__}. Give what `initial`, `load` or `step` returns.")
+    return state.date
 
 
 def load(
