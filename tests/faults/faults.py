@@ -74,6 +74,7 @@ TRAINING = (
           ("land.forcing.albedo=[t]",)),
     Fault("variable twice in one list", "error", "'land.forcing.albedo' has the variable 'al' more than once",
           ("land.forcing.albedo=[al,al]",)),
+    Fault("a number as the roll-out", "error", "'task.rollout' is 4. Give a mapping with", ("task.rollout=4",)),
     Fault("unknown variable in a list of the normaliser", "error", "normalizer.config.max' has 'zz'",
           ("data.datasets.data.processors.normalizer.config.max=[zz]",)),
     Fault("validation inside training", "error", r"validation \(2019-01-01 to 2021-12-31\) has dates of the training",
@@ -139,7 +140,6 @@ VALUES = tuple(
         (f"{_WEIGHTS}.sd=-1", "sd' is -1. Give a number of at least 0"),
         ("system.hardware.accelerator=tpuu", "accelerator' is 'tpuu'. "),
         ("land.others=d.zarr", "others' is 'd.zarr'. Give a list of mappings"),
-        ("task.rollout=4", "rollout' is 4. Give a mapping with some of"),
         ("system.input.dataset=5", "dataset' is 5. Give the path of a dataset"),
         ("training.deterministic=maybe", "deterministic' is 'maybe'. Available"),
         ("dataloader.pin_memory=maybe", "pin_memory' is 'maybe'. Available"),
@@ -248,12 +248,12 @@ COMMANDS = (
          "--starts", "0", "--output", "c.json", code=1),
     _run("a calibration without points", "`points` is 0. Give at least 1", "calibrate", "--dataset", "{dataset}",
          "--points", "0", "--output", "c.json", code=1),
-    _run("an assimilation of a number", r"give the path of files, not \[5\]", "assimilate", "assimilation/sekf", "data=5",
-         "start=2020-04-01", "end=2020-04-02", code=2),
+    _run("an assimilation of a number", r"give the path of files, not \[5\]", "assimilate", "assimilation/sekf",
+         "data=5", "start=2020-04-01", "end=2020-04-02", code=2),
     _run("a window between steps", "the window has 5 h; give a multiple of 6", "assimilate", "assimilation/sekf",
          "window_hours=5", code=2),
-    _run("a site with a decimal comma", "invalid float value: '54,2'", "site", "--lat", "54,2", "--lon", "7", "--dataset",
-         "{dataset}", code=2),
+    _run("a site with a decimal comma", "invalid float value: '54,2'", "site", "--lat", "54,2", "--lon", "7",
+         "--dataset", "{dataset}", code=2),
     _run("a site at a negative distance", "`--within` is -5 km. Give a positive", "site", "--lat", "50", "--lon", "7",
          "--within", "-5", "--dataset", "{dataset}", code=1),
     _run("evaluation without a dataset", "There is no file or dataset 'nowhere.zarr'", "evaluate",
@@ -374,7 +374,7 @@ FILES = (
 #: Calls from Python; each is a function of this name in ``test_python.py``.
 PYTHON = (
     Fault(
-        "a misspelt further field of a step", "error", r"\['insolatoin'\], unknown to the land. Nearest .*'insolation'"
+        "a misspelt further field of a step", "error", r"\['insolatoin'\], unknown to the land. Nearest .*insolation"
     ),
     Fault("a misspelt further field of a start", "error", r"\['lms'\], unknown to the land. Nearest .*'lsm'"),
     Fault("a misspelt attribute of a stepper", "error", r"no attribute 'plausability'. Nearest: \['plausibility'\]"),
