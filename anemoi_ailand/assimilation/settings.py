@@ -136,7 +136,9 @@ class Settings(Strict):
     @field_validator("observations", "data", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        paths = [value] if isinstance(value, str | Path) else value or ()
+        paths = value or () if isinstance(value, list | tuple | None) else [value]
+        if wrong := [path for path in paths if not isinstance(path, str | Path)]:
+            raise ValueError(f"give the path of files, not {wrong}")
         return [str(path) for path in paths]
 
     @field_validator("data")

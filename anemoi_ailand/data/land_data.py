@@ -132,7 +132,7 @@ class LandData:
             given = [variables] if isinstance(variables, str) else variables
             wanted = tuple(dict.fromkeys(match_name(n, self.variables, reader.name) for n in given))
         dates = self._dates(period)
-        chosen = np.atleast_1d(np.arange(reader.latitudes.size)[slice(None) if points is None else points])
+        chosen = _chosen(points, reader.latitudes.size, reader.name)
         values = reader.read(wanted, dates)[..., chosen]
         fields = {}
         for name, field in zip(wanted, values, strict=True):
@@ -170,6 +170,16 @@ class LandData:
 
     def _repr_html_(self) -> str:
         return as_html(f"LandData {self.reader.name}", self._rows())
+
+
+def _chosen(points: Any, number: int, name: str) -> np.ndarray:
+    """Return the positions of chosen points: a number, list or slice, of a mask those that are true; None is all."""
+    try:
+        return np.atleast_1d(np.arange(number)[slice(None) if points is None else points])
+    except IndexError as error:
+        raise ValueError(
+            f"The points {points!r} are not all in '{name}', which has {number}. Give numbers from 0 to {number - 1}."
+        ) from error
 
 
 def open_data(

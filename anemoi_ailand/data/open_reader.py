@@ -159,7 +159,7 @@ def _made(
 
 def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Path | None:
     """Return the path of a dataset of Anemoi; None for anything else."""
-    entries = [path] if isinstance(path, str | Path) else list(path)
+    entries = [path] if isinstance(path, str | Path) or not isinstance(path, Sequence) else list(path)
     if layout not in ("auto", "anemoi") or len(entries) != 1:
         return None
     if is_mapped(entries[0]):

@@ -78,6 +78,8 @@ def select(
     of at least 0.5). ``held`` (point,) is true for held-out points, which come last. ``order`` is ``{seed: 1}`` for the
     fair order; None keeps the order of the files.
     """
+    if points is not None and not isinstance(points, Mapping):
+        raise ValueError(f"`points` is {points!r}. Give a mapping with some of ['held_out', 'ids', 'land'].")
     points = dict(points or {})
     _check_keys(points, {"held_out", "ids", "land"}, "points")
     _check_keys(order, {"seed"}, "order")

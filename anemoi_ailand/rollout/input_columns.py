@@ -19,10 +19,15 @@ from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hou
 from anemoi_ailand.rollout.forcing.records import in_table_units, is_dataset, key_of
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.variables import variable
+from anemoi_ailand.support.options import nearest
+from anemoi_ailand.variables import VARIABLES, variable
 
 #: Dates for which sun and calendar are computed ahead of steps one by one, and the largest number of points.
 _DATES_AHEAD, _FEW = 16, 64
+
+#: Coordinates that may be given with fields, and all names that may.
+_PLACES = frozenset(("time", "date", "point", "latitude", "longitude", "lat", "lon"))
+_NAMES = _PLACES | {name for row in VARIABLES.values() for name in (row.name, row.netcdf_name)}
 
 
 class InputColumns:
@@ -56,6 +61,7 @@ class InputColumns:
         check: Callable[[dict[str, np.ndarray]], None] | None = None,
     ) -> Tensor:  # fmt: skip
         """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
+        _check_names(record)
         found_here = self.forcing_names if is_dataset(record) and wanted == self._layout.forcing else wanted
         given = {n: record[k] for n in found_here if (k := key_of(record, n)) is not None}
         drawn = tuple(n for n in self._step.drawn if n not in given)
@@ -130,6 +136,16 @@ class InputColumns:
             raise ValueError(f"The forcing or state {odd} has text or complex numbers. Give real numbers.")
         with np.errstate(over="ignore"):  # checked next
             return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self._step.device)
+
+
+def _check_names(record: Mapping[str, Any]) -> None:
+    """Refuse fields by unknown names: sun, rain by the hour and what rules need are optional, and missed by no one."""
+    if is_dataset(record):  # files hold what they like
+        return
+    if unknown := [n for n in record if n not in _NAMES]:
+        near = nearest(str(unknown[0]), sorted(_NAMES))
+        known = f"Nearest to '{unknown[0]}': {near}" if near else "The names are in `anemoi_ailand.VARIABLES`"
+        raise ValueError(f"The fields have {unknown}, unknown to the land. {known}. Correct the names, or omit them.")
 
 
 def as_array(name: str, values: Any) -> np.ndarray:

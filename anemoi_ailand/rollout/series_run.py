@@ -21,7 +21,16 @@ from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
-from anemoi_ailand.rollout.forcing.records import Source, check_steps, pieces, position, record_at, records, source_of
+from anemoi_ailand.rollout.forcing.records import (
+    Source,
+    check_steps,
+    key_of,
+    pieces,
+    position,
+    record_at,
+    records,
+    source_of,
+)
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.series import new_series
@@ -116,6 +125,8 @@ def run_series(
         places = source.latitudes, source.longitudes
         members = _Members(source, Ensemble(options, *places, land.precipitation, errors))
     checker = land.new_checker()
+    if held := [n for n in names if n in land.diagnostic and not isinstance(data, LandData) and key_of(data, n)]:
+        LOG.info("The data have %s, which the run neither reads nor changes: the result has those of the land", held)
     if initial is None:
         state = members.initial(land, data, first, checker)
     else:

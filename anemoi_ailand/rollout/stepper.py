@@ -46,6 +46,7 @@ from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
+from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import match_name
 
@@ -129,6 +130,15 @@ class LandStepper(Derivatives):
         self._warned: set[str] = set()
         self._execution = "plain" if step.compiled is None else "compiled"
         self._perturbed: LandStepper | None = None
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse a misspelt attribute, such as `plausability`, which would change nothing."""
+        if "_made" in vars(self) and not hasattr(self, name):
+            near = nearest(name, [n for n in dir(self) if not n.startswith("_")])
+            raise AttributeError(f"A stepper has no attribute '{name}'. Nearest: {near}." if near else
+                                 f"A stepper has no attribute '{name}'.")  # fmt: skip
+        super().__setattr__(name, value)
 
     @classmethod
     def open(
@@ -279,7 +289,7 @@ class LandStepper(Derivatives):
             Forcing is missing, of another date, has another number of points, is not finite, impossible or in another
             unit, or a result is not finite or impossible.
         """
-        return self._stepped(state, record_at(forcing, state.date + STEP, self.forcing_names), None)[1]
+        return self._stepped(state, record_at(forcing, _date_of(state) + STEP, self.forcing_names), None)[1]
 
     def steps(
         self, state: LandState, forcing: Fields, n_steps: int, *, checker: Checker | None = None
@@ -321,7 +331,7 @@ class LandStepper(Derivatives):
         """
         if not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"`n_steps` is {n_steps!r}. Give the number of steps, a whole one of at least 1.")
-        dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
+        dates = [_date_of(state) + (k + 1) * STEP for k in range(n_steps)]
         return self._stepped(state, records_at(forcing, dates, self.forcing_names), n_steps, checker)
 
     def _stepped(
@@ -531,6 +541,13 @@ class LandStepper(Derivatives):
     def _names(self, given: Sequence[str] | str | None, known: Sequence[str], what: str) -> list[str]:
         names = known if given is None else [given] if isinstance(given, str) else given
         return list(dict.fromkeys(match_name(n, known, what) for n in names))
+
+
+def _date_of(state: Any) -> datetime:
+    """Return the date of a state, refusing anything else."""
+    if not isinstance(state, LandState):
+        raise TypeError(f"The state is a {type(state).__name__}. Give what `initial`, `load` or `step` returns.")
+    return state.date
 
 
 def load(

@@ -245,6 +245,8 @@ def wrong_variables(config: DictConfig) -> list[str]:
         for name in names:
             if name not in VARIABLES:
                 found.append(f"'{place}' has the variable '{name}', which is not in the table. {_near(name)}")
+            elif names.count(name) > 1:
+                found.append(f"'{place}' has the variable '{name}' more than once. List each variable once")
             elif used.setdefault(name, place) != place:
                 found.append(f"'{name}' is in '{used[name]}' and in '{place}'. List each variable once")
     inputs = {name for name, place in used.items() if place.startswith("land.forcing")}
@@ -258,7 +260,7 @@ def wrong_variables(config: DictConfig) -> list[str]:
         found += [
             f"'{path}' has '{n}', which is not a variable. {_near(n)}" for n in names if n not in {*VARIABLES, *used}
         ]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _near(name: Any) -> str:
@@ -313,7 +315,8 @@ def wrong_dates(config: DictConfig) -> list[str]:
         for name in _resolved(config, f"dataloader.{part}.datasets") or {}:
             where = f"dataloader.{part}.datasets.{name}"
             found |= {key: _resolved(config, key) for key in (f"{where}.start", f"{where}.end")}
-    for i, entry in enumerate(_resolved(config, "land.others") or []):
+    others = _resolved(config, "land.others")
+    for i, entry in enumerate(others if isinstance(others, list) else []):
         if isinstance(entry, Mapping):
             found |= {f"land.others.{i}.{key}": entry.get(key) for key in ("start", "end")}
     return [

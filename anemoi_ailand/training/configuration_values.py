@@ -60,11 +60,13 @@ NUMBERS: dict[str, Number] = {
     "land.jacobian.pairs": _COUNT,
     **{f"dataloader.batch_size.{part}": _COUNT for part in _PARTS},
     **{f"dataloader.num_workers.{part}": _NUMBER for part in _PARTS},
-    **{f"dataloader.limit_batches.{part}": _SIZE for part in _PARTS},
+    **{f"dataloader.limit_batches.{part}": _SIZE for part in _PARTS[1:]},
+    "dataloader.limit_batches.training": Number(0.0, above=True),
     "dataloader.prefetch_factor": _COUNT,
-    "model.model.width": _COUNT, "model.model.depth": _NUMBER,
+    "model.model.width": Number(1, whole=True, high=1.0e5), "model.model.depth": Number(0, whole=True, high=1.0e3),
     "task.validation_rollout": _COUNT, "task.rollout.start": _COUNT, "task.rollout.epoch_increment": _NUMBER,
-    "task.rollout.maximum": _COUNT,
+    "task.rollout.maximum": _COUNT, "diagnostics.log.interval": _COUNT,
+    "diagnostics.progress_bar.refresh_rate": _NUMBER,
     "training.max_epochs": _COUNT, "training.max_steps": _COUNT, "training.accum_grad_batches": _COUNT,
     "training.gradient_clip.val": _SIZE,
     "training.num_sanity_val_steps": Number(-1, whole=True),
@@ -86,6 +88,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "land.validation_points": ("trained", "held-out"),
     "training.precision": ("32", "64", "16", "bf16", "32-true", "64-true", "16-true", "bf16-true", "16-mixed",
                            "bf16-mixed"),
+    "training.deterministic": ("True", "False", "warn"),
+    "dataloader.pin_memory": ("True", "False"),
     "training.gradient_clip.algorithm": ("norm", "value"),
     "system.hardware.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }  # fmt: skip
@@ -116,6 +120,7 @@ def wrong_values(read: Read) -> Iterator[str]:
     yield from _wrong_normalisation(read)
     yield from _wrong_network(read)
     yield from _wrong_relations(read)
+    yield from _wrong_kinds(read)
 
 
 def _wrong_normalisation(read: Read) -> Iterator[str]:
@@ -167,13 +172,27 @@ def _wrong_relations(read: Read) -> Iterator[str]:
             for variable, weight in given.items() if isinstance(given, Mapping) else ():
                 if weight is not None and not _SIZE.takes(weight):
                     yield f"'training.scalers.datasets.{key}.{name}.weights.{variable}' is {weight!r}. {_SIZE}"
-    for i, other in enumerate(read("land.others") or []):
+    others = read("land.others") or []
+    for i, other in enumerate(others if isinstance(others, list) else []):
         unknown = set(other) - set(_OTHER) if isinstance(other, Mapping) else ()
         for key in sorted(map(str, unknown)):
             yield f"'land.others.{i}.{key}' is not an option. {suggestion(key, _OTHER)}"
         share = other.get("share") if isinstance(other, Mapping) else None
         if share is not None and not Number(0.0, above=True, high=1.0).takes(share):
             yield f"'land.others.{i}.share' is {share!r}. Give a part of the samples, between 0 and 1"
+
+
+def _wrong_kinds(read: Read) -> Iterator[str]:
+    """Describe numbers and texts where a mapping, a list or a path is needed."""
+    rollout, others, dataset = (read(key) for key in ("task.rollout", "land.others", "system.input.dataset"))
+    if rollout is not None and not isinstance(rollout, Mapping):
+        yield f"'task.rollout' is {rollout!r}. Give a mapping with some of ['start', 'maximum', 'steps']"
+    if others is not None and not (
+        isinstance(others, list) and all(isinstance(o, Mapping) and o.get("dataset") for o in others)
+    ):
+        yield f"'land.others' is {others!r}. Give a list of mappings, such as [{{dataset: d.zarr, start: 2019}}]"
+    if dataset is not None and not (isinstance(dataset, str | Mapping | list) and dataset):
+        yield f"'system.input.dataset' is {dataset!r}. Give the path of a dataset"
 
 
 def _are_numbers(*values: Any) -> bool:

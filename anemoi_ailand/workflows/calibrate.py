@@ -105,7 +105,17 @@ def calibrate(
     -------
     Path
         The file written.
+
+    Raises
+    ------
+    ValueError
+        Too few points, members, starts or iterations, or a year that the dataset lacks.
     """
+    for name, given, fewest in (
+        ("points", points, 1), ("members", members, 2), ("starts", starts, 1), ("iterations", iterations, 1),
+    ):  # fmt: skip
+        if given < fewest:
+            raise ValueError(f"`{name}` is {given}. Give at least {fewest}.")
     step = with_model_error(load_step(checkpoint))
     cases = Cases(dataset, year, points, starts, held_out=False)
     path = calibration_path(step.path) if output is None else Path(output).expanduser()

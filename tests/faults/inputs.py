@@ -178,6 +178,30 @@ def one_day_with_trend(data: xr.Dataset) -> xr.Dataset:
     return apply(lambda x: (np.resize(x[:4], x.shape) + warmer).astype("f4"), "avg_t", "t")(data)
 
 
+def repeated(steps: int) -> Change:
+    """Repeat the first steps of all forcing."""
+    return apply(lambda x: np.concatenate([x[:1], np.resize(x[1 : 1 + steps], x[1:].shape)]), *_WEATHER)
+
+
+def upward(data: xr.Dataset) -> xr.Dataset:
+    """Give the upward long-wave radiation for the downward one."""
+    return data.assign(avg_sdlwrf=data["avg_sdlwrf"].copy(data=data["avg_sdlwrf"].values - data["str"].values))
+
+
+def copied(source: str, *names: str) -> Change:
+    """Copy one variable to others."""
+    return lambda data: data.assign({name: data[name].copy(data=data[source].values) for name in names})
+
+
+def reversed_layers(data: xr.Dataset) -> xr.Dataset:
+    """Give soil temperature from below."""
+    return data.assign({f"stl{k}": data[f"stl{k}"].copy(data=data[f"stl{5 - k}"].values) for k in (1, 2, 3, 4)})
+
+
+_WEATHER = ("t", "q", "avg_t", "avg_q", "avg_sp", "avg_u", "avg_v", "avg_sdswrf", "avg_sdlwrf", "avg_tprate",
+            "avg_tsrwe")  # fmt: skip
+_SOIL = ("stl1", "stl2", "stl3", "stl4")
+
 STATIC = [
     Case("soil type 9", ERROR, "'slt' (soil type", put(9, "slt")),
     Case("soil type 0", ERROR, "whole numbers 1 to 7", put(0, "slt")),
@@ -223,6 +247,8 @@ STATIC = [
     Case("pressure of 10 km at the coast", ERROR, "'avg_sp'", put(2.0e4, "avg_sp")),
     Case("roughness of 50 m", ERROR, "'veg_z0m_hv'", put(50.0, "veg_z0m_hv")),
     Case("negative stomatal resistance", ERROR, "'veg_rsmin_lv'", put(-80.0, "veg_rsmin_lv")),
+    Case("roughness of a forest for grass", WARNING, "are of different vegetation", put(2.0, "veg_z0m_lv")),
+    Case("stomatal resistance of another type", WARNING, "are of different vegetation", put(395.0, "veg_rsmin_lv")),
     Case("vegetation density in percent", ERROR, "'veg_cov_lv'", put(90.0, "veg_cov_lv")),
 ]  # fmt: skip
 
@@ -261,6 +287,13 @@ STATE = [
     Case("interception of 500", ERROR, "'src'", put(500.0, "src")),
     Case("one soil water everywhere", WARNING, "in all layers at all points",
          put(0.25, "swvl1", "swvl2", "swvl3", "swvl4")),
+    Case("one soil water at one place", WARNING, "in all layers at all points",
+         at_places(slice(2, 3), put(0.25, "swvl1", "swvl2", "swvl3", "swvl4"))),
+    Case("one layer of soil temperature for all", WARNING, "soil temperature is the same in all layers",
+         copied("stl1", "stl2", "stl3", "stl4")),
+    Case("one layer of soil water copied to the next", WARNING, "'swvl2' and 'swvl3' are exactly the same",
+         copied("swvl2", "swvl3"), "everywhere"),
+    Case("layers of soil from below", WARNING, "layers may be in reversed order", reversed_layers, "everywhere"),
     Case("some snow in summer", WARNING, "below more than 10 kg m-2 of snow",
          both(put(30.0, "sd"), put(1.0, "snowc"), put(200.0, "rsn"), put(273.0, "tsn"), put(0.0, "slw")), "summer"),
     Case("leaf area index of 50", ERROR, "'lai_hv'", put(50.0, "lai_hv")),
@@ -375,6 +408,18 @@ MONTH = [
          apply(lambda x: x + 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
     Case("soil 15 K too cold", WARNING, "the median of places without snow",
          apply(lambda x: x - 15.0, "stl1", "stl2", "stl3", "stl4"), "everywhere"),
+    Case("one day of forcing repeated for weeks", WARNING, "exactly those of one to three days before",
+         at_places(slice(20, 21), repeated(4)), "month"),
+    Case("two days of forcing repeated for weeks", WARNING, "exactly those of one to three days before",
+         at_places(slice(20, 21), repeated(8)), "month"),
+    Case("upward long-wave radiation at one place", WARNING, "may be the upward flux",
+         at_places(slice(20, 21), upward), "month"),
+    Case("soil of winter in summer at one place", WARNING, "(stl2) at the start over that of air",
+         at_places(slice(20, 21), apply(lambda x: x - 22.0, *_SOIL)), "month"),
+    Case("elevation of one place of many 550 m too high", WARNING, "mean over eight days, of few points among many",
+         apply(lambda x: np.where(np.arange(x.shape[-1]) == 43, x + 5400.0, x), "z"), "month"),
+    Case("humidity in steps of 1e-4", FINE, "",
+         at_places(slice(42, 43), apply(lambda x: np.round(x, 4).astype("f4"), "avg_q", "q")), "month"),
     Case("twelve windy places", FINE, "", at_places(slice(12, 24), apply(lambda x: 1.6 * x, "avg_u", "avg_v")),
          "month"),
     Case("the speed of wind as one component", FINE, "", at_places(slice(20, 21), one_component(daily_means=False)),
@@ -429,6 +474,22 @@ YEARS = [
     Case("rain added up over the day", WARNING, "accumulated over the day", at_places(_COLD, over_the_day), "year"),
     Case("rain of whole days", WARNING, "share of changes of precipitation",
          at_places(_WET, daily("avg_tprate", "avg_tsrwe")), "year"),
+    Case("upward long-wave radiation for months at one place", WARNING, "mean over 64 days", at_places(_COLD, upward),
+         "year"),
+    Case("60 % of the short-wave radiation at one place", WARNING, "of 128 days as a share",
+         at_places(_COLD, apply(lambda x: 0.6 * x, "avg_sdswrf")), "year"),
+    Case("air 10 K too warm at one place", WARNING, "it may be too warm or too dry",
+         at_places(_WET, apply(lambda x: x + 10.0, "avg_t", "t")), "year"),
+    Case("air 10 K too warm where it snows", WARNING, "five steps and more with snowfall",
+         at_places(_COLD, apply(lambda x: x + 10.0, "avg_t", "t")), "year"),
+    Case("half the humidity at one place", WARNING, "it may be too warm or too dry",
+         at_places(_WET, apply(lambda x: 0.5 * x, "avg_q", "q")), "year"),
+    Case("a tenth of the rain", WARNING, "the median of humid places",
+         apply(lambda x: 0.1 * x, "avg_tprate", "avg_tsrwe"), "year"),
+    Case("ten times the rain", WARNING, "the median of humid places",
+         apply(lambda x: np.minimum(10.0 * x, 5.0e-3), "avg_tprate", "avg_tsrwe"), "year"),
+    Case("the same drizzle always", FINE, "",
+         at_places(_WET, both(put(5.0e-6, "avg_tprate"), put(0.0, "avg_tsrwe"))), "year"),
     Case("storms at one hour of the day", FINE, "", at_places(_WET, storms_at_one_hour), "year"),
     Case("radiation of 130 %", WARNING, "highest short-wave radiation of 64 days",
          at_places(_WET, apply(lambda x: 1.3 * x, "avg_sdswrf")), "year"),

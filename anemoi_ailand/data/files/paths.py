@@ -26,6 +26,8 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
     A folder means its data files, without those of subfolders. A pattern ``{date:strftime(%Y)}`` matches any date:
     the dates in a file are read from its time axis, never from its name.
     """
+    if not isinstance(path, str | Path | Sequence):
+        raise ValueError(f"The path is {path!r}. Give the path of files or of a dataset, or a list of them.")
     entries = [path] if isinstance(path, str | Path) else list(path)
     if not entries:
         raise ValueError("The list of paths is empty. Give at least one file, folder or pattern in `path`.")

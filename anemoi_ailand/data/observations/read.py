@@ -63,7 +63,17 @@ def read_observations(paths: Sequence[str | Path]) -> ObservationRows:
             raise ValueError(f"The observations '{path}' have errors of zero or less. Give standard deviations.")
         LOG.info("%d observations in %s: %s", len(rows), path, ", ".join(np.unique(rows.names)))
         parts.append(rows)
-    return _possible(ObservationRows.joined(parts))
+    return _told(_possible(ObservationRows.joined(parts)), paths)
+
+
+def _told(rows: ObservationRows, paths: Sequence[str | Path]) -> ObservationRows:
+    """Return rows, and warn if files have none, or some more than once, which weigh as often."""
+    if paths and not len(rows):
+        LOG.warning("The observations %s have no row with a value: nothing is corrected.", [*map(str, paths)])
+    same = np.rec.fromarrays([rows.times, rows.latitudes, rows.longitudes, rows.names.astype(str), rows.values])
+    if more := len(rows) - len(np.unique(same)):
+        LOG.warning("%d of %d observations are given more than once, and weigh as often. Remove them.", more, len(rows))
+    return rows
 
 
 def _possible(rows: ObservationRows) -> ObservationRows:

@@ -15,7 +15,7 @@ from typing import get_args
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP, Plausibility
+from anemoi_ailand.constants import STEP, STEP_HOURS, Plausibility
 from anemoi_ailand.data.plausibility.days import Days
 from anemoi_ailand.data.plausibility.findings import Finding, Implausible, merged, widened
 from anemoi_ailand.data.plausibility.jumps import Jumps
@@ -25,12 +25,13 @@ from anemoi_ailand.data.plausibility.rules import (
     CHECKED_AT_START,
     FIRST,
     FORCING,
+    MANY_POINTS,
     STATE,
     STATIC,
     Rule,
     range_rule,
 )
-from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, WARMEST
+from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, DEEP, SECOND, TOP, WARMEST
 from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
@@ -176,6 +177,7 @@ class Checker:
                 self._range(name, values, [moving], where, masked=partial(where_it_matters, name, known))
         for rules, moving in ((STATIC, None), (STATE, date)):
             self._relations(rules, known, [moving], where)
+        self._between_stamps(date, where)
         self._static = {n: known[n] for n in ("z",) if n in known}
         self._covers = _covers_of(known)
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
@@ -183,7 +185,7 @@ class Checker:
             # a later start of the same points is not new
             self._first, self._where = True, where
             self._same_everywhere(_SOIL, known, date, where)
-            self._one_water(known, date, where)
+            self._copied_layers(known, date, where)
             self._in_radians(where)
             self._compare_start(known, date, where)
             self._soil = _soil_of(known)
@@ -224,7 +226,7 @@ class Checker:
         if self._first:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
-            self._days.begin(where, self._soil)
+            self._days.begin(where, {**self._soil, **self._static})
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(_WEATHER, {n: v[0] for n, v in known.items()}, dates[0], where)
             if novelty is not None:
@@ -413,18 +415,29 @@ class Checker:
             place = float(where[0][0]), float(where[1][0])
             self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 
-    def _one_water(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
-        """Warn of one value of soil water in all layers and at all points (point,), of several."""
-        given = [fields[n] for n in _WATER if n in fields]
-        if where[0].size < 2 or len(given) < len(_WATER) or np.ptp(given):
-            return
-        value, place = float(given[0].flat[0]), (float(where[0][0]), float(where[1][0]))
-        rule = Rule(
-            "one_water", "", "m3 m-3", _WATER, lambda x: x,
-            advice="Take soil water from a run of the land, or spin it up: it decides the fluxes for months.",
-        )  # fmt: skip
-        detail = f"Soil water is {value:.3g} m3 m-3 in all layers at all points at {date:%Y-%m-%d %H:%M}"
-        self._merge(Finding(rule, False, where[0].size, where[0].size, value, date, place, 1, detail))
+    def _copied_layers(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Warn of soil whose layers are all the same at all points (point,), or two neighbours at most of ten."""
+        place, n_points = (float(where[0][0]), float(where[1][0])), where[0].size
+        for what, names in (("water", _WATER), ("temperature", _LAYERS)):
+            if any(n not in fields for n in names):
+                continue
+            layers = np.stack([fields[n] for n in names])
+            full = fields.get("theta_sat", np.inf)
+            same = (np.diff(layers, axis=0) == 0.0) & (layers[1:] != 0.0) & (layers[1:] != full)
+            pairs = same.mean(axis=1) > 0.5
+            if same.all():
+                value = f"{layers.flat[0]:.3g} {VARIABLES[names[0]].units}" if not np.ptp(layers) else "the same"
+                detail = f"Soil {what} is {value} in all layers at all points at {date:%Y-%m-%d %H:%M}"
+            elif n_points >= MANY_POINTS and pairs.any():
+                k = int(pairs.argmax())
+                detail = f"'{names[k]}' and '{names[k + 1]}' are exactly the same at {same[k].sum()} points"
+            else:
+                continue
+            rule = Rule(
+                f"one_{what}", "", "1", names, lambda x: x,
+                advice=f"Take soil {what} from a run of the land, or spin it up: it decides the fluxes for months.",
+            )  # fmt: skip
+            self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 
     def _in_radians(self, where: Places) -> None:
         """Warn of places that are all in the Gulf of Guinea, as any place is in radians."""
@@ -434,6 +447,15 @@ class Checker:
         rule = Rule("radians", "", "1", (), lambda: np.empty(0), advice="Give degrees.")
         detail = "All places are in the Gulf of Guinea, where there is no land: they may be in radians"
         self._merge(Finding(rule, False, number, number, 0.0, None, place, 1, detail))
+
+    def _between_stamps(self, date: datetime, where: Places) -> None:
+        """Warn of a start between the hours of all training data, as a local time has."""
+        if date.hour % STEP_HOURS or date.minute or date.second:
+            place, number = (float(where[0][0]), float(where[1][0])), where[0].size
+            rule = Rule("between_stamps", "", "1", (), lambda: np.empty(0), advice=(
+                "It may be in local time: give UTC."))  # fmt: skip
+            detail = f"The start at {date:%Y-%m-%d %H:%M} is not at 00, 06, 12 or 18 UTC, as in the training"
+            self._merge(Finding(rule, False, number, number, 0.0, date, place, 1, detail))
 
     def _stop_at_errors(self) -> None:
         if self.plausibility == "warn":
@@ -521,11 +543,17 @@ def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _soil_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the coldest and the warmest layer of soil (point,), NaN where there is snow; none if any is missing."""
+    """Return layers of soil and the coldest and warmest of them (point,), NaN under snow; none if any is missing."""
     if not {*_LAYERS, "sd"} <= fields.keys():
         return {}
     layers = np.where(fields["sd"] > _SNOW, np.nan, np.stack([fields[n] for n in _LAYERS]))
-    return {COLDEST: layers.min(axis=0), WARMEST: layers.max(axis=0)}
+    return {
+        COLDEST: layers.min(axis=0),
+        WARMEST: layers.max(axis=0),
+        TOP: layers[0],
+        SECOND: layers[1],
+        DEEP: layers[3],
+    }
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:

@@ -19,17 +19,22 @@ import numpy as np
 from anemoi_ailand.constants import STEP, STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.plausibility.findings import Finding
 from anemoi_ailand.data.plausibility.jumps import WEATHER, another_time, unusual_weather
-from anemoi_ailand.data.plausibility.rules import AT_START, Rule
+from anemoi_ailand.data.plausibility.rules import AT_START, WET, Rule, emissivity, relative_humidity
 from anemoi_ailand.data.plausibility.rules_over_days import (
     DAY,
     DAYS,
     DRY,
     FIRST_DAYS,
     FIRST_DAYS_OF_PLACES,
+    FIRST_PERIOD,
+    FORTNIGHT,
     MONTHS,
+    MONTHS_OF_PLACES,
     PERIOD,
     PERIODS,
+    SEASON,
     YEAR,
+    follows,
 )
 from anemoi_ailand.data.plausibility.sunshine import Places, SunClock, compare_clocks, follows_at, sentence_of
 from anemoi_ailand.support.sphere import extent, identical
@@ -38,8 +43,8 @@ from anemoi_ailand.support.sphere import extent, identical
 DAYS_OF_CLOCK = 8
 
 #: Steps of a period, as of the windows of :mod:`~anemoi_ailand.data.plausibility.training_data`, and periods that are
-#: judged together: two months and a year.
-_PERIOD, _PERIODS, _YEAR = 32, 8, 45
+#: judged together: two months, four, and a year.
+_PERIOD, _PERIODS, _SEASON, _YEAR = 32, 8, 16, 45
 
 #: Points that are looked at, at most, spread over all.
 _POINTS = 500
@@ -48,12 +53,15 @@ _POINTS = 500
 _PLACES, _EXTENT = 20, 30.0
 
 #: Forcing that is kept.
-_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_u", "avg_v", "t", "q", "lai_lv",
-         "lai_hv", f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
+_KEPT = ("avg_sdswrf", "avg_sdlwrf", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe", "avg_u", "avg_v", "t", "q",
+         "lai_lv", "lai_hv", f"t{AT_START}", f"q{AT_START}", "largest")  # fmt: skip
 
 #: Insolation with which the brightest step of some days is looked for [W m-2], and the number of such steps in 64 days
 #: that tell something: towards the poles there are few.
 _LIT, _LIT_STEPS = 200.0, 100
+
+#: Mean insolation of a day with which the brightest day is looked for [W m-2].
+_LIT_DAY = 120.0
 
 #: Shift of the clock that is an error and one that is a warning [h], with the gain of correlation that proves it. In
 #: sound data at most 2 h or 0.23 for two days; East River 3 h and 0.34.
@@ -132,7 +140,7 @@ class Days:
         self._where = where if self._chosen is None else (where[0][self._chosen], where[1][self._chosen])
         self._is_far = _are_far(self._where)
         self._whole: deque[_Period] = deque(maxlen=_YEAR)
-        self._soil: dict[str, np.ndarray] = {}
+        self._start: dict[str, np.ndarray] = {}
         self._weather: dict[str, np.ndarray] = {}
         self._forget()
 
@@ -140,14 +148,14 @@ class Days:
         self._dates: list[datetime] = []
         self._parts: dict[str, list[np.ndarray]] = {}
 
-    def begin(self, where: Places, soil: Mapping[str, np.ndarray]) -> None:
-        """Begin a run with the soil (point,) at its start, with which the air of the first two days is compared.
+    def begin(self, where: Places, start: Mapping[str, np.ndarray]) -> None:
+        """Begin a run with soil and elevation (point,) at its start, with which the air of the first days is compared.
 
-        Soil of other rows, as where the forcing is that of many members, is not compared.
+        Those of other rows, as where the forcing is that of many members, are not compared.
         """
         self._begin(where)
-        soil = {n: values for n, values in soil.items() if values.size == where[0].size}
-        self._soil = {n: values if self._chosen is None else values[self._chosen] for n, values in soil.items()}
+        start = {n: values for n, values in start.items() if values.size == where[0].size}
+        self._start = {n: values if self._chosen is None else values[self._chosen] for n, values in start.items()}
 
     def add(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
         """Add forcing (date, point) at consecutive dates, and judge it after one day, two days, and each period."""
@@ -182,9 +190,9 @@ class Days:
         assert self._where is not None
         if number >= DAYS_OF_CLOCK:
             self._relations(DAYS, fields)
-            soil, self._soil = self._soil, {}
-            rules = (*FIRST_DAYS, *(FIRST_DAYS_OF_PLACES if self._is_far else ()))
-            self._relations(rules, fields | soil)
+            if before < DAYS_OF_CLOCK:
+                rules = (*FIRST_DAYS, *(FIRST_DAYS_OF_PLACES if self._is_far else ()))
+                self._relations(rules, fields | self._start)
         if not self.clock_known and "avg_sdswrf" in fields:
             self._tell_clock(fields)
         if number >= DAYS_OF_CLOCK and self._is_far:
@@ -192,6 +200,8 @@ class Days:
             self._dim(fields)
         if number == _PERIOD:
             self._relations(PERIOD, fields)
+            self._relations(FIRST_PERIOD, fields | self._start)
+            self._start = {}
             self._end(fields)
             self._forget()
 
@@ -218,17 +228,17 @@ class Days:
             self._compare_records(fields)
         if not {"avg_sdswrf", "largest", "avg_tprate", *DRY.needs} <= fields.keys():
             return
-        humidity = DRY.value(*(fields[n] for n in DRY.needs))
-        self._whole.append(_Period(*_brightest(fields), _sums(fields, humidity, self._dates)))
+        self._whole.append(_Period(*_brightest(fields), _sums(fields, self._dates)))
         last = [*self._whole][-_PERIODS:]
         if self._is_far and len(last) > 1 and not any(p.of["rain"].any() for p in last[-2:]):
-            typical = float(np.median(humidity))
-            self._apply(DRY, np.full_like(humidity, typical), self._dates[:1], self._where)
+            humidity = last[-1].of["humidity"]
+            self._apply(DRY, np.full_like(humidity, np.median(humidity)), self._dates[:1], self._where)
         if len(last) == _PERIODS:
             lit = np.sum([p.lit for p in last], axis=0) >= _LIT_STEPS
             brightest = np.max([p.brightest for p in last], axis=0)
             self._apply(_DIM_MONTHS, np.where(lit, brightest, 0.9), self._dates[:1], self._where)
-        for rules, number in ((MONTHS, _PERIODS), (YEAR, _YEAR)):
+        months = (*MONTHS, *(MONTHS_OF_PLACES if self._is_far else ()))
+        for rules, number in ((FORTNIGHT, 2), (months, _PERIODS), (SEASON, _SEASON), (YEAR, _YEAR)):
             if len(self._whole) >= number:
                 some = [p.of for p in self._whole][-number:]
                 common = set.intersection(*(set(of) for of in some))
@@ -303,10 +313,8 @@ def _are_far(where: Places) -> bool:
     return len(np.unique(np.round(np.stack(where), 2), axis=1).T) >= _PLACES
 
 
-def _sums(
-    fields: Mapping[str, np.ndarray], humidity: np.ndarray, dates: Sequence[datetime]
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Return what rules of months need of a period, each of shape (point,), or (hour, point) of changes."""
+def _sums(fields: Mapping[str, np.ndarray], dates: Sequence[datetime]) -> dict[str, np.ndarray]:
+    """Return what rules of months need of a period, each of shape (point,), (hour, point) of changes, (day, point)."""
     rain = fields["avg_tprate"] * STEP_SECONDS  # kg m-2
     found = {"rain": rain.sum(axis=0), "largest_rain": rain.max(axis=0), "wet_steps": (rain > 0.0).sum(axis=0)}
     change, hours = np.diff(fields["avg_tprate"], axis=0), np.array([date.hour // STEP_HOURS for date in dates[1:]])
@@ -314,8 +322,28 @@ def _sums(
         name: np.stack([at[hours == k].sum(axis=0) for k in range(DAY)])
         for name, at in (("rain_downs", change < 0.0), ("rain_changes", change != 0.0))
     }
+    humidity = relative_humidity(*(fields[n] for n in DRY.needs))
+    found |= {"humidity": humidity.mean(axis=0), "bright_day": _brightest_day(fields)}
+    if f"t{AT_START}" in fields:
+        found["follows"] = follows(fields["avg_t"], fields[f"t{AT_START}"], fields["t"])
+    if "avg_sdlwrf" in fields:
+        found["emissivity"] = emissivity(fields["avg_sdlwrf"], fields["avg_t"]).mean(axis=0)
+    if "avg_tsrwe" in fields:
+        raining, snowing = fields["avg_tprate"] - fields["avg_tsrwe"] > WET, fields["avg_tsrwe"] > WET
+        found |= {"rain_humidity": np.where(raining, humidity, 0.0).max(axis=0), "rain_steps": raining.sum(axis=0)}
+        snowy = np.where(snowing, fields["avg_t"], 0.0).sum(axis=0)
+        found |= {"snow_temperature": snowy, "snow_steps": snowing.sum(axis=0)}
     means = {"temperature": "avg_t", "lai_lv": "lai_lv", "lai_hv": "lai_hv"}
-    return found | {"humidity": humidity} | {n: fields[of].mean(axis=0) for n, of in means.items() if of in fields}
+    return found | {n: fields[of].mean(axis=0) for n, of in means.items() if of in fields}
+
+
+def _brightest_day(fields: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the highest daily share of the insolation outside the atmosphere (point,), NaN where the sun is low."""
+    radiation, largest = (
+        fields[n].reshape(-1, DAY, fields[n].shape[1]).mean(axis=1) for n in ("avg_sdswrf", "largest")
+    )
+    lit = largest > _LIT_DAY
+    return np.where(lit.all(axis=0), (radiation / np.where(lit, largest, 1.0)).max(axis=0), np.nan)
 
 
 def _brightest(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

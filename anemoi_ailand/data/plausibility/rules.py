@@ -20,6 +20,7 @@ from anemoi_ailand.constants import GRAVITY, STEFAN_BOLTZMANN, TRIPLE_POINT
 from anemoi_ailand.physics.air import saturation_pressure, specific_humidity, standard_pressure
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import SATURATED
+from anemoi_ailand.physics.vegetation import ROUGHNESS_LENGTH, STOMATAL_RESISTANCE
 from anemoi_ailand.variables import Range, variable
 
 #: Marks the value of an instant at the start of the step, as ``t@start``.
@@ -153,6 +154,17 @@ def _apart_from_type(porosity: np.ndarray, kind: np.ndarray) -> np.ndarray:
     return np.where(index > 0, porosity - np.array(SATURATED)[index], 0.0)
 
 
+def _of_other_type(roughness: np.ndarray, resistance: np.ndarray, kind: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Return the larger logarithm of both parameters over those of the type, 0 without vegetation."""
+    index = np.clip(np.nan_to_num(kind), 0, len(ROUGHNESS_LENGTH) - 1).astype(int)
+    given = (cover > _SOME) & (index > 0) & (roughness > 0.0) & (resistance > 0.0)
+    ratios = [
+        np.log(np.where(given, values, 1.0) / np.where(given, np.maximum(np.array(table)[index], 1.0e-4), 1.0))
+        for values, table in ((roughness, ROUGHNESS_LENGTH), (resistance, STOMATAL_RESISTANCE))
+    ]
+    return np.where(np.abs(ratios[0]) > np.abs(ratios[1]), *ratios)
+
+
 def _depth_of_lake(cover: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return np.where(cover > _SOME, depth, 1.0)
 
@@ -185,6 +197,12 @@ STATIC = (
     Rule("porosity_of_type", "Porosity (theta_sat) above that of the soil type (slt) in ecLand", "m3 m-3",
          ("theta_sat", "slt"), _apart_from_type, ANY, (-0.02, 0.02),  # 0
          "The soil type decides the other soil properties: one of both is of another soil."),
+    *(Rule(f"parameters_of_{kind}", f"Logarithm of roughness or stomatal resistance (veg_z0m_{kind}, veg_rsmin_{kind}) "
+           f"over that of the vegetation type (tv{kind[0]}) in ecLand", "1",
+           (f"veg_z0m_{kind}", f"veg_rsmin_{kind}", f"tv{kind[0]}", f"cv{kind[0]}"), _of_other_type,
+           ANY, (-0.3, 0.3),  # 0
+           "Parameters and type are of different vegetation, or of tables that the network has not seen.")
+      for kind in ("lv", "hv")),
     Rule("lake_depth", "Depth of the lake (dl) where there is one", "m", ("cl", "dl"), _depth_of_lake,
          ANY, (0.05, 1.0e3),  # 0.7 to 50
          "Give the depth of the lake, or set its cover to 0."),
@@ -378,10 +396,10 @@ def _metres_above(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
     return np.where(apart & metres, geopotential * (1.0 - 1.0 / GRAVITY), 0.0)
 
 
-def _of_few(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+def of_few(pressure: np.ndarray, geopotential: np.ndarray, far: float | None = None) -> np.ndarray:
     """Return the ratio at points that contradict their elevation while nearly all others do not, else 1."""
     found = _of_standard(pressure, geopotential)
-    apart = np.abs(np.log(found)) > _FAR
+    apart = np.abs(np.log(found)) > (_FAR if far is None else far)
     few = found.shape[-1] >= MANY_POINTS and apart.sum() <= _FEW * apart.size
     return np.where(apart & few, found, 1.0)
 
@@ -403,22 +421,22 @@ MANY_POINTS, _FEW = 10, 0.05
 #: Pressure at the sea level of the standard atmosphere [Pa].
 STANDARD_PRESSURE = standard_pressure(0.0)
 
-_ELEVATION = "Elevation and pressure contradict each other: z is a geopotential (m2 s-2, metres times 9.80665)."
+ELEVATION = "Elevation and pressure contradict each other: z is a geopotential (m2 s-2, metres times 9.80665)."
 
 #: Rules of the first days only.
 FIRST = (
     # 0.67 to 1.43: points of the tower set have the z of another place, which may be 2,950 m at the coast
     Rule("elevation", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z)", "1",
-         ("avg_sp", "z"), _of_standard, (0.5, 2.0), (0.64, 1.45), _ELEVATION),
+         ("avg_sp", "z"), _of_standard, (0.5, 2.0), (0.64, 1.45), ELEVATION),
     # 0.99 to 1.02 in the sample and the reference set, 0.99 to 1.01 in the tower set, 0.67 to 1.04 at single towers
     Rule("elevation_of_points", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the "
-         "median of points,", "1", ("avg_sp", "z"), _typical_of_standard, ANY, (0.64, 1.15), _ELEVATION),
+         "median of points,", "1", ("avg_sp", "z"), _typical_of_standard, ANY, (0.64, 1.15), ELEVATION),
     # 0.99 to 1.02
     Rule("elevation_of_many", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), the median "
-         "of ten points and more,", "1", ("avg_sp", "z"), _typical_of_many, ANY, (0.95, 1.05), _ELEVATION),
+         "of ten points and more,", "1", ("avg_sp", "z"), _typical_of_many, ANY, (0.95, 1.05), ELEVATION),
     # 0.95 to 1.05 in the reference set; in the tower set a fifth of the points contradict, too many for the rule
     Rule("elevation_of_few", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), of few "
-         "points among many that fit,", "1", ("avg_sp", "z"), _of_few, ANY, (0.93, 1.07), _ELEVATION),
+         "points among many that fit,", "1", ("avg_sp", "z"), of_few, ANY, (0.93, 1.07), ELEVATION),
     Rule("sea_level", "Elevation (z / 9.80665) under the pressure of the sea level (avg_sp)", "m", ("avg_sp", "z"),
          _under_sea_level_pressure, ANY, (None, 400.0),  # 0
          "Pressure is that at the surface, not reduced to sea level; or the elevation is of another place."),

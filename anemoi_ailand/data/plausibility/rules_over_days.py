@@ -9,7 +9,7 @@ days, see :class:`~anemoi_ailand.data.plausibility.days.Days`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -18,11 +18,13 @@ from anemoi_ailand.data.plausibility.rules import (
     ANY,
     AT_START,
     BOTH,
+    ELEVATION,
     MANY_POINTS,
     WET,
     Rule,
     apart_from_ends,
     emissivity,
+    of_few,
     ratio_to_ends,
     relative_humidity,
     wind_speed,
@@ -112,11 +114,61 @@ def _typical_over_air(soil: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.full_like(found, np.nanmedian(found) if enough else 0.0)
 
 
+def _nearer_below(top: np.ndarray, deep: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return how far deep soil is from the air at the start over that of the top, the median of twenty points."""
+    known = np.isfinite(top)
+    if known.sum() < 2 * MANY_POINTS:
+        return np.ones_like(top)
+    apart, above = (float(np.median(np.abs(x - t[0])[known])) for x in (deep, top))
+    return np.full_like(top, apart / max(above, 0.1))
+
+
+def _second_layer(limits: Mapping[float, tuple[float, float]]) -> Callable[..., np.ndarray]:
+    """Return a function of the difference of soil and air as a share of the usual range, from -1 to 1, by the air."""
+    colder, ranges = list(limits)[1:], np.array(list(limits.values()))
+
+    def share(soil: np.ndarray, t: np.ndarray, short_wave: np.ndarray) -> np.ndarray:
+        mean = t.mean(axis=0)
+        low, high = ranges[np.digitize(mean, colder)].T
+        apart = soil - mean - _SUNNY * short_wave.mean(axis=0)
+        return (2.0 * apart - low - high) / (high - low)
+
+    return share
+
+
+#: Warmth of soil over air for the short-wave radiation of eight days [K m2 W-1], by least squares.
+_SUNNY = 0.01
+
+
+def _of_few_over_days(pressure: np.ndarray, geopotential: np.ndarray) -> np.ndarray:
+    return of_few(pressure.mean(axis=0), geopotential, _FAR_FOR_DAYS)
+
+
+#: Logarithm of mean pressure over that of the standard atmosphere; weather changes it by 0.036 in eight days.
+_FAR_FOR_DAYS = 0.05
+
+
+def _repeated(*fields: np.ndarray) -> np.ndarray:
+    """Return the largest share of steps at which all fields are exactly those of one, two, or three days before."""
+    shares = []
+    for lag in (DAY, 2 * DAY, 3 * DAY):
+        same = fields[0][lag:] == fields[0][:-lag]
+        if same.any():
+            for x in fields[1:]:
+                same &= x[lag:] == x[:-lag]
+        shares.append(same.mean(axis=0))
+    return np.max(shares, axis=0)
+
+
 def _strongest_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return wind_speed(u, v).max(axis=0)
 
 
-def _follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _largest(x: np.ndarray) -> np.ndarray:
+    return x.max(axis=0)
+
+
+def follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Return the correlation of changes from day to day of a mean with those of both ends, 1 where they are alike."""
     a, b = (x[DAY:] - x[:-DAY] for x in (mean, 0.5 * (start + end)))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
@@ -127,13 +179,24 @@ def _follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray
 
 
 def _typically_follows(mean: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    found = _follows(mean, start, end)
+    found = follows(mean, start, end)
     return np.full_like(found, np.median(found) if found.size >= MANY_POINTS else 1.0)
 
 
 def _held(x: np.ndarray) -> np.ndarray:
-    """Return the share of steps with the value of the step before."""
-    return (np.diff(x, axis=0) == 0.0).mean(axis=0)
+    """Return the share of steps with the value of the step before, 0 where values change at more than one hour.
+
+    Values in coarse steps are often those of the step before, and change at any hour.
+    """
+    changes = np.diff(x, axis=0) != 0.0
+    hours = np.arange(len(changes)) % DAY
+    by_hour = np.stack([changes[hours == k].sum(axis=0) for k in range(DAY)])
+    at_others = by_hour.sum(axis=0) - by_hour.max(axis=0)
+    return np.where(at_others > _OTHER_HOURS, 0.0, 1.0 - changes.mean(axis=0))
+
+
+#: Changes of a value in eight days at other hours than most of them, which values of whole days do not have.
+_OTHER_HOURS = 1
 
 
 def _wind_held(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -146,6 +209,7 @@ def _spread_of_wind(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 _STAMPS = "Means are over the 6 h that end at the stamp, instants hold at it: check stamps and time zones."
+_UPWARD = "This may be the upward flux of the surface: give the downward one."
 _STUCK = "A number may stand for the weather by mistake, or a sensor be stuck."
 
 #: Rules of two days and more of forcing.
@@ -164,7 +228,7 @@ DAYS = (
     Rule("days_of_black_body",
          "Long-wave radiation as a share of a black body's, the median of ten points and more,", "1",
          ("avg_sdlwrf", "avg_t"), _typical_emissivity, ANY, (None, 0.99),  # at most 0.963
-         "This may be the upward flux of the surface: give the downward one."),
+         _UPWARD),
     Rule("days_of_rain", "Precipitation (avg_tprate), mean over days,", "kg m-2 s-1", ("avg_tprate",), _mean,
          (None, 2.0e-2), (None, 2.0e-3),  # at most 9.3e-4
          "Precipitation is a mean rate in kg m-2 s-1: divide millimetres an hour by 3600."),
@@ -187,12 +251,29 @@ _ALL_LAYERS = "The state may be of another season, place or unit: take it from t
 FIRST_DAYS = (
     Rule("warm_soil", "Temperature of the coldest layer of soil over that of air in the first two days, beyond the "
          "most that is usual without snow,", "K", (COLDEST, "avg_t"),
-         _beyond_usual((18.0, 13.0, 10.0), (280.0, 290.0)), ANY, (None, 0.0),  # 16.4, 11.8, 8.9 beyond
+         _beyond_usual((19.0, 17.5, 15.5), (280.0, 290.0)), ANY, (None, 0.0),  # 17.0, 15.7, 13.9
          _ALL_LAYERS),
     Rule("cold_soil", "Temperature of air in the first two days over that of the warmest layer of soil, beyond the "
          "most that is usual without snow,", "K", (WARMEST, "avg_t"),
-         _beyond_usual((-22.0, -14.0, -10.0), (290.0, 300.0)), ANY, (None, 0.0),  # 19.4, 12.1, 8.3
+         _beyond_usual((-18.0, -16.5, -13.0), (290.0, 300.0)), ANY, (None, 0.0),  # 15.4, 14.7, 11.6
          _ALL_LAYERS),
+)  # fmt: skip
+
+#: Layers of soil at the start, NaN under snow.
+TOP, SECOND, DEEP = (f"stl{k}{AT_START}" for k in (1, 2, 4))
+
+#: Differences of the second layer from air without its warmth by the sun [K], which are usual from a temperature on.
+#: The extremes are -6.8 to 20.8, -15.1 to 15.0, -15.3 to 16.1, -16.0 to 13.0, and -18.4 to 13.8.
+_USUAL = {0.0: (-9.0, 23.0), 265.0: (-17.0, 17.0), 273.0: (-17.0, 18.0), 278.0: (-17.5, 14.5), 285.0: (-20.0, 15.0)}
+
+#: Rules of the start against the first eight days.
+FIRST_PERIOD = (
+    Rule("soil_of_season", "Temperature of the second layer of soil (stl2) at the start over that of air in eight "
+         "days, as a share of the most that is usual without snow,", "1", (SECOND, "avg_t", "avg_sdswrf"),
+         _second_layer(_USUAL), ANY, (-1.0, 1.0), _ALL_LAYERS),
+    Rule("elevation_of_days", "Pressure (avg_sp) over that of the standard atmosphere at the elevation (z), mean over "
+         "eight days, of few points among many that fit,", "1", ("avg_sp", "z"), _of_few_over_days, ANY,
+         (0.955, 1.045), ELEVATION),  # 0.964 to 1.038
 )  # fmt: skip
 
 #: The same at twenty distant places and more.
@@ -203,6 +284,10 @@ FIRST_DAYS_OF_PLACES = (
     Rule("cold_soil_of_places", "Temperature of the warmest layer of soil over that of air in the first two days, the "
          "median of places without snow,", "K", (WARMEST, "avg_t"), _typical_over_air, ANY, (-6.0, None),  # -0.8
          _ALL_LAYERS),
+    Rule("order_of_layers", "Difference of the deepest layer of soil (stl4) from air over that of the top (stl1) at "
+         "the start, medians of places without snow,", "1", (TOP, DEEP, f"t{AT_START}"), _nearer_below,
+         ANY, (0.65, None),  # 1.2; at nine towers 0.76
+         "The top layer follows the air: layers may be in reversed order."),
 )  # fmt: skip
 
 _CLEAR = ("avg_sdlwrf", "avg_t", "avg_q", "avg_sp")
@@ -220,9 +305,6 @@ _OTHER_DAY = "One of both may be of the day before or after."
 PERIOD = (
     Rule("long_wave_of_days", "Long-wave radiation over that of a clear sky, mean over eight days,", "1", _CLEAR,
          _over_clear_sky, ANY, (0.82, None), _DIMMED),  # at least 0.90
-    Rule("days_follow", "The correlation of changes from day to day of mean air temperature (avg_t) with those at the "
-         "stamps (t), in eight days,", "1", ("avg_t", f"t{AT_START}", "t"), _follows, ANY, (0.25, None),  # 0.36
-         _OTHER_DAY),
     Rule("days_of_humidity_follow", "The correlation of changes from day to day of mean humidity (avg_q) with those at "
          "the stamps (q), in eight days, the median of ten points and more,", "1", ("avg_q", f"q{AT_START}", "q"),
          _typically_follows, ANY, (0.4, None),  # 0.9
@@ -236,6 +318,12 @@ PERIOD = (
     Rule("rain_of_days", "Precipitation (avg_tprate), mean over eight days,", "kg m-2 s-1", ("avg_tprate",), _mean,
          ANY, (None, 1.0e-3),  # at most 5.5e-4
          "Precipitation is a mean rate in kg m-2 s-1: metres over 6 h are 22 times that."),
+    Rule("upward_long_wave", "Long-wave radiation as a share of a black body's, mean over eight days,", "1",
+         ("avg_sdlwrf", "avg_t"), _mean_emissivity, ANY, (None, 1.0), _UPWARD),  # at most 0.994
+    Rule("repeated_days", "The share of steps at which air temperature, humidity and long-wave radiation are exactly "
+         "those of one to three days before, in eight days,", "1", ("avg_t", "avg_q", "avg_sdlwrf"), _repeated,
+         ANY, (None, 0.5),  # at most 0.18
+         "Days have been repeated, or a mean day stands for the weather: fluxes and soil water follow its storms."),
     Rule("stuck_wind", "Standard deviation in time of wind speed (avg_u, avg_v) over eight days", "m s-1",
          ("avg_u", "avg_v"), _spread_of_wind, ANY, (0.02, None), _STUCK),  # at least 0.1
     *(Rule(f"held_{name}", f"The share of steps at which '{name}' is that of the step before, in eight days,", "1",
@@ -245,6 +333,13 @@ PERIOD = (
     Rule("held_wind", "The share of steps at which 'avg_u' or 'avg_v' is that of the step before, in eight days,", "1",
          ("avg_u", "avg_v"), _wind_held, ANY, (None, 0.5),  # at most 0.28
          "A value of a day may have been repeated: the land needs the daily cycle."),
+)  # fmt: skip
+
+#: Rules of sixteen days, of values (period, point).
+FORTNIGHT = (
+    Rule("days_follow", "The correlation of changes from day to day of mean air temperature (avg_t) with those at the "
+         "stamps (t), the larger of twice eight days,", "1", ("follows",), _largest, ANY, (0.35, None),  # 0.41
+         _OTHER_DAY),
 )  # fmt: skip
 
 #: Relative humidity, the median of twenty distant places and more without any rain at all for sixteen days.
@@ -266,6 +361,9 @@ _ENOUGH = 1.0e4
 #: Steps with precipitation in 64 days that tell the size of the largest.
 _WET_STEPS = 20
 
+#: Steps with snowfall in 64 days that tell its temperature.
+_SNOWY_STEPS = 5
+
 #: Changes of precipitation in 64 days that tell their hours.
 _CHANGES = 8
 
@@ -281,9 +379,35 @@ def _rain_in_humid_air(rain: np.ndarray, humidity: np.ndarray, temperature: np.n
     return np.where(humid, rain.sum(axis=0), _ENOUGH)
 
 
-def _largest_rain(largest: np.ndarray, wet: np.ndarray, humidity: np.ndarray) -> np.ndarray:
-    tells = (wet.sum(axis=0) >= _WET_STEPS) & (humidity.mean(axis=0) > _RATHER_HUMID)
-    return np.where(tells, largest.max(axis=0), _ENOUGH)
+def _largest_rain(largest: np.ndarray, wet: np.ndarray, changes: np.ndarray, humidity: np.ndarray) -> np.ndarray:
+    """Return the largest precipitation, enough where it is rare, the same always, or the air dry."""
+    varies = (wet.sum(axis=0) >= _WET_STEPS) & (changes.sum(axis=(0, 1)) >= _CHANGES)
+    return np.where(varies & (humidity.mean(axis=0) > _RATHER_HUMID), largest.max(axis=0), _ENOUGH)
+
+
+def _typical_largest_rain(largest: np.ndarray, humidity: np.ndarray) -> np.ndarray:
+    """Return the median of the largest precipitation at humid places, 20 kg m-2 where there are few."""
+    humid = humidity.mean(axis=0) > _RATHER_HUMID
+    typical = float(np.median(largest.max(axis=0)[humid])) if humid.sum() >= MANY_POINTS else 20.0
+    return np.full(humid.shape, typical)
+
+
+def _most_humid(humidity: np.ndarray, times: np.ndarray) -> np.ndarray:
+    return np.where(times.sum(axis=0) >= _WET_STEPS, humidity.max(axis=0), 1.0)
+
+
+def _mean_in_snowfall(total: np.ndarray, times: np.ndarray) -> np.ndarray:
+    number = times.sum(axis=0)
+    return np.where(number >= _SNOWY_STEPS, total.sum(axis=0) / np.maximum(number, 1), TRIPLE_POINT)
+
+
+def _mean_of_periods(x: np.ndarray) -> np.ndarray:
+    return x.mean(axis=0)
+
+
+def _brightest_day(share: np.ndarray) -> np.ndarray:
+    """Return the highest daily share of the sun, that of a clear day where the sun is low for half of the time."""
+    return np.where(np.isfinite(share).mean(axis=0) > 0.9, np.nan_to_num(share).max(axis=0), 0.75)
 
 
 def _rain_a_day(rain: np.ndarray) -> np.ndarray:
@@ -320,7 +444,7 @@ MONTHS = (
          ANY, (0.1, None),  # at least 19; El Saler 0.23
          f"{_UNIT}It may be lost at this place, or filled with zeros. {_FOG}"),
     Rule("largest_rain", "The largest precipitation in 6 h of 64 days in humid air", "kg m-2",
-         ("largest_rain", "wet_steps", "humidity"), _largest_rain, ANY, (0.3, None),  # at least 0.9
+         ("largest_rain", "wet_steps", "rain_changes", "humidity"), _largest_rain, ANY, (0.3, None),  # at least 0.9
          f"{_UNIT}{_FOG}"),
     Rule("accumulated_rain", "The share of decreases of precipitation that are not at one hour of the day, in 64 days,",
          "1", ("rain_downs", "rain_changes"), _decreases_at_other_hours, ANY, (0.05, None),  # at least 0.18
@@ -331,6 +455,28 @@ MONTHS = (
     Rule("rain_of_months", "Precipitation a day, the mean of 64 days,", "kg m-2", ("rain",), _rain_a_day,
          ANY, (None, 30.0),  # at most 20
          "Precipitation is a rate in kg m-2 s-1: metres over 6 h are 22 times that."),
+    Rule("upward_long_wave_of_months", "Long-wave radiation as a share of a black body's, mean over 64 days,", "1",
+         ("emissivity",), _mean_of_periods, ANY, (None, 0.98), _UPWARD),  # at most 0.974
+    Rule("dry_air_in_months_of_rain", "The highest relative humidity at twenty steps and more with rain, in 64 days,",
+         "1", ("rain_humidity", "rain_steps"), _most_humid, ANY, (0.65, None),  # 0.81; East River 0.23
+         "Air is nearly saturated when it rains: it may be too warm or too dry."),
+    Rule("warm_snowfall_of_months", "Air temperature, the mean of five steps and more with snowfall in 64 days,", "K",
+         ("snow_temperature", "snow_steps"), _mean_in_snowfall, ANY, (None, 278.5),  # at most 276.8
+         "Air may be too warm, or rain have been given as snowfall."),
+)  # fmt: skip
+
+#: The same at twenty distant places and more.
+MONTHS_OF_PLACES = (
+    Rule("rain_of_places", "The largest precipitation in 6 h of 64 days, the median of humid places,", "kg m-2",
+         ("largest_rain", "humidity"), _typical_largest_rain, ANY, (4.5, 70.0),  # 8.1 to 42
+         "Precipitation is a rate in kg m-2 s-1: check its unit."),
+)  # fmt: skip
+
+#: Rules of 128 days.
+SEASON = (
+    Rule("dim_season", "Short-wave radiation of the brightest of 128 days as a share of that outside the atmosphere",
+         "1", ("bright_day",), _brightest_day, ANY, (0.5, None),  # at least 0.529
+         "Clear sky lets through three quarters: check the unit, and that it is the downward radiation, not the net."),
 )  # fmt: skip
 
 #: Rules of a year.

@@ -152,6 +152,8 @@ def find_points(
     """Find the nearest point of each place, at most ``within`` km away on the great circle; places may share one."""
     if not within > 0:
         raise ValueError(f"`--within` is {within:g} km. Give a positive distance.")
+    if not places:
+        raise ValueError("No place is given. Give at least one.")
     found, far = [], []
     targets = np.array([p.latitude for p in places]), np.array([p.longitude for p in places])
     for place, point, degrees in zip(places, *nearest_points((latitudes, longitudes), targets), strict=True):

@@ -18,6 +18,7 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
 from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.outputs.land_output import check_suffix
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile, ReforecastStore
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.run.progress import Progress
@@ -321,6 +322,7 @@ def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple
 
 def _in_zarr(path: Path, shard: Shard, overwrite: bool) -> bool:
     """Return whether the output is a zarr, which shards need."""
+    check_suffix(path, (".nc", ".nc4", ".zarr"), "`reforecast`")
     in_zarr = path.suffix == ".zarr"
     if shard.count > 1 and not in_zarr:
         raise ValueError(f"{shard.count} shards cannot write one file '{path}'. Give a name that ends with .zarr.")
@@ -349,7 +351,7 @@ def _leads(leads: Sequence[int] | np.ndarray) -> np.ndarray:
     hours = np.unique(np.asarray(leads))
     if hours.size == 0:
         raise ValueError("No lead time is given. Give one or more in `leads`.")
-    wrong = [h for h in hours.tolist() if h <= 0 or h % STEP_HOURS]
+    wrong = [h for h in hours.tolist() if isinstance(h, str) or h <= 0 or h % STEP_HOURS]
     if wrong:
         raise ValueError(f"Lead times {wrong} h are not positive multiples of {STEP_HOURS} h. Correct `leads`.")
     return hours.astype(np.int64)

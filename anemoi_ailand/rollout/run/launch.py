@@ -8,7 +8,7 @@ All mistakes are reported at once, and failures are classified for operational c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -113,7 +113,22 @@ def _check_single(config: RunConfiguration, path: str) -> None:
             )
 
 
+def _numbers_for_texts(node: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield place and value of numbers where a path or names are needed."""
+    for key, value in node.items() if isinstance(node, Mapping) else ():
+        if key in _TEXTS and isinstance(value, int | float):
+            yield f"{where}.{key}", value
+        yield from _numbers_for_texts(value, f"{where}.{key}")
+
+
+#: Options of inputs and outputs, and the input of a dataset, that take text or lists of it.
+_TEXTS = ("path", "static", "dataset", "variables")
+
+
 def _check_values(config: RunConfiguration, path: str) -> None:
+    for option in ("input", "output"):
+        for where, value in _numbers_for_texts(getattr(config, option, None), option):
+            raise ValueError(f"The configuration '{path}' has the `{where}` {value!r}. Give text, or a list of it.")
     try:
         whole_steps(config.lead_time)
     except ValueError as error:

@@ -117,6 +117,8 @@ class RunOptions(Strict):
             raise ValueError("`strict` makes warnings errors, which needs `plausibility: error`")
         if self.novelty is not None and self.plausibility == "off":
             raise ValueError("`novelty` compares inputs, which `plausibility: off` leaves out")
+        if self.novelty is not None and self.novelty.suffix not in ("", ".nc"):
+            raise ValueError(f"`novelty` is '{self.novelty}', but the map is NetCDF; give a name that ends with .nc")
         return self
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
+from anemoi_ailand.support.atomic import check_replaceable
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
 from anemoi_ailand.support.options import suggestion
@@ -217,7 +218,8 @@ class LandState:
     def save(self, path: str | Path, checkpoint_sha256: str, further: Mapping[str, np.ndarray] | None = None) -> Path:
         """Write the state atomically; :meth:`load` restores it bitwise.
 
-        ``further`` are arrays of a host by names of its own, which :meth:`load_further` reads.
+        ``further`` are arrays of a host by names of its own, which :meth:`load_further` reads. A file that this package
+        has not written is not replaced (FileExistsError).
         """
         arrays = {f"{_FURTHER}{name}": values for name, values in (further or {}).items()} | {
             "latitudes": self.latitudes, "longitudes": self.longitudes, "columns": self.columns.detach().cpu().numpy(),
@@ -229,6 +231,7 @@ class LandState:
             "inputs": list(self.inputs), "prognostic": list(self.prognostic), "diagnosed": list(self.diagnosed),
             "execution": self.execution,
         }  # fmt: skip
+        check_replaceable(Path(path))
         return write_restart(Path(path), header, arrays)
 
     @staticmethod

@@ -52,8 +52,8 @@ class BlockStep:
 
     def __init__(self, step: LandStep, threads: int | None = None, block_rows: int | None = None) -> None:
         for name, number in (("threads", threads), ("block_rows", block_rows)):
-            if number is not None and number < 1:
-                raise ValueError(f"`{name}` is {number}. Give 1 or more.")
+            if number is not None and (not isinstance(number, int) or number < 1):
+                raise ValueError(f"`{name}` is {number!r}. Give a whole number of at least 1.")
         on_processor = step.device.type == "cpu"
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1

@@ -175,7 +175,7 @@ def test_jumps_of_deep_soil_are_found_once():
 def test_forcing_of_members_is_not_compared_with_the_soil_of_one_run():
     """Its rows exceed those of the start, and the number of places that are kept."""
     checker = Checker("error")
-    soil = {"sd": np.zeros(2), **{f"stl{k}": np.array([285.0, 290.0]) for k in range(1, 5)}}
+    soil = {"sd": np.zeros(2), **{f"stl{k}": np.array([285.0, 290.0]) + 0.1 * k for k in range(1, 5)}}
     checker.start(soil, DATE, WHERE)
     many = np.tile(WHERE[0], 300), np.tile(WHERE[1], 300)
     checker.forcing({"avg_t": 285.0 + np.arange(16.0)[:, None] + np.arange(600) % 7}, stamps(16), many)
