@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.assimilation.cycle import Cycle, CycleRunner, member_states
+from anemoi_ailand.assimilation.equivalents import known_equivalents, needed_outputs
 from anemoi_ailand.assimilation.placed_observations import PlacedObservations, Status, place_observations
 from anemoi_ailand.assimilation.settings import Settings
 from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
@@ -140,7 +141,7 @@ class Assimilation:
         self.background = self._background(data)
         self.placed = self._observations()
         self.ensemble, self.stepper = self._ensemble()
-        own = [n for n in self.observed if n in self.land.outputs]
+        own = [n for name in self.observed for n in needed_outputs(name) if n in self.land.outputs]
         self.kept = tuple(dict.fromkeys(settings.variables or (*settings.controls.error, *own, "sd")))
         self.files = CycleFiles(settings.output.parent / f"{settings.output.name}-cycles")
 
@@ -224,9 +225,12 @@ class Assimilation:
         s, land = self.settings, self.land
         rows = read_observations(s.observations)
         rows = replace(rows, errors=self._errors(rows))
-        unknown = sorted({str(n) for n in rows.names} - {*land.outputs, SNOW_DEPTH})
+        unknown = sorted({str(n) for n in rows.names} - {*known_equivalents(land.outputs), SNOW_DEPTH})
         if unknown:
-            raise ValueError(f"There are observations of {unknown}, which the network '{land.name}' does not make.")
+            raise ValueError(
+                f"There are observations of {unknown}, which the network '{land.name}' does not make; it makes "
+                f"{known_equivalents(land.outputs)}. Leave them out, or take another network."
+            )
         places = self.source.latitudes, self.source.longitudes
         heights = self.background["z"].double().numpy(force=True) / GRAVITY if "z" in land.static else None
         placed = place_observations(
