@@ -60,7 +60,7 @@ class ObservationRows:
     def __len__(self) -> int:
         return len(self.times)
 
-    def take(self, rows: np.ndarray) -> ObservationRows:
+    def take(self, rows: np.ndarray | slice) -> ObservationRows:
         """Return some rows, by position or mask."""
         return ObservationRows(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 

@@ -32,7 +32,7 @@ def noise(*shape, seed):
 
 
 def test_humidity_of_the_outputs(window):
-    """The ratio of the vapour pressures of dewpoint and temperature, at each step, under names that can be asked for."""
+    """The ratio of the vapour pressures of dewpoint and temperature, at each step; unknown without its outputs."""
     assert window.outputs == tuple(f"{n} +{h} h" for h in (6, 24) for n in ("2r", "2t", "2d"))
     found = window(window.background).numpy()
     for humidity, temperature, dewpoint in (found[:, :3].T, found[:, 3:].T):
