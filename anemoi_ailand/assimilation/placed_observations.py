@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from anemoi_ailand.assimilation.observations import LAPSE_RATE, observation_stamps
 from anemoi_ailand.constants import EARTH_RADIUS, STEP_HOURS
-from anemoi_ailand.data.observations.rows import RELATIVE_HUMIDITY, SNOW_DEPTH, ObservationRows
+from anemoi_ailand.data.observations.rows import RELATIVE_HUMIDITY, SNOW_DEPTH, ObservationRows, Rows
 from anemoi_ailand.support.sphere import nearest_points
 
 #: Variables whose values change with height, and the largest difference of height at which an observation is used [m].
@@ -65,7 +65,7 @@ EXPLAINED = {
 
 
 @dataclass(frozen=True)
-class PlacedObservations:
+class PlacedObservations(Rows):
     """Observations with point, stamp and status; arrays have shape (row,).
 
     Attributes
@@ -88,14 +88,6 @@ class PlacedObservations:
     stamps: np.ndarray
     points: np.ndarray
     status: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: np.ndarray) -> PlacedObservations:
-        """Return some rows."""
-        rest = {n: getattr(self, n)[chosen] for n in ("values", "variances", "stamps", "points", "status")}
-        return replace(self, rows=self.rows.take(chosen), **rest)
 
     def between(self, start: datetime, end: datetime) -> PlacedObservations:
         """Return the rows that are on a point, with stamps after ``start`` until ``end``."""

@@ -198,7 +198,7 @@ def failing_after(number):
 
 
 def test_restarts(world, prepared, tmp_path, caplog):
-    """What differs is named, and a damaged window is made again."""
+    """The error names the setting that differs; a damaged window is made again."""
     _, table = world
     six = {"window_hours": 6, "method": "etkf"}
     with failing_after(1), pytest.raises(OSError, match="disk full"):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,11 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.support.atomic import complete_file
-from tools.results.assimilation import CARRIED, EXTENDED, PAGE, SINGLE, SYSTEMS, TRANSFORM, YEAR, held_out
 from tools.results.pages import Blocks, paragraph, table
-from tools.results.steps import SCORED, Inputs, checksum_of, key_of, once
+from tools.results.steps import Inputs, checksum_of
 from tools.results.twin import (
     SOIL,
     STEPS_A_DAY,
-    Settings,
     Twin,
     climatological,
     daily_growth,
@@ -33,6 +29,16 @@ from tools.results.twin import (
     root_zone,
     root_zone_error,
     single_run,
+)
+from tools.results.twin_experiments import (
+    CARRIED,
+    EXTENDED,
+    PAGE,
+    SINGLE,
+    SYSTEMS,
+    TRANSFORM,
+    held_out_twin,
+    twin_result,
 )
 
 PART = "assimilation-cycles"
@@ -57,21 +63,13 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return their blocks of the page."""
     assert inputs.reference is not None
     reference, found = inputs.reference, {}
-    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
     tables = {"forecasts": (forecasts, forecasts_table), "recovery": (recovery, recovery_table),
               "year": (year_of_cycles, year_table)}  # fmt: skip
     for name, (make, tabulate) in tables.items():
-        path = inputs.folder / f"assimilation-{name}.json"
-        once(path, key, lambda path=path, make=make: _save(path, make(reference)))
-        found[f"assimilation-{name}"] = tabulate(json.loads(path.read_text(encoding="utf-8")))
+        found[f"assimilation-{name}"] = tabulate(twin_result(inputs.folder, name, reference, make))
     origin = f"By `make results ONLY={PART}`, with `{DEFAULT}` (SHA-256 `{checksum_of(DEFAULT)[:12]}`)."
     found["assimilation-year"] += f"\n\n{paragraph(origin)}"
     return {PAGE: found}
-
-
-def _save(path: Path, content: Any) -> None:
-    with complete_file(path) as partial:
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def forecasts(dataset: Path) -> dict[str, list[list[float]]]:
@@ -79,7 +77,7 @@ def forecasts(dataset: Path) -> dict[str, list[list[float]]]:
 
     Only columns whose soil is seen at all before the forecast are kept.
     """
-    return forecasts_of(Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings()), FORECAST_FROM, FORECAST_DAYS)
+    return forecasts_of(held_out_twin(dataset), FORECAST_FROM, FORECAST_DAYS)
 
 
 def forecasts_of(twin: Twin, first: int, days: int) -> dict[str, list[list[float]]]:
@@ -113,7 +111,7 @@ def forecasts_table(found: Mapping[str, Any]) -> str:
 
 def recovery(dataset: Path) -> dict[str, dict[str, list[float]]]:
     """Return the root-zone RMSE at the start and after :data:`RECOVERY_DAYS`, by bias and experiment."""
-    twin = Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings())
+    twin = held_out_twin(dataset)
     return {title: recovery_of(twin, bias, RECOVERY_DAYS, OFTEN) for title, bias in BIASES.items()}
 
 
@@ -146,8 +144,7 @@ def recovery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 def year_of_cycles(dataset: Path) -> dict[str, list[float]]:
     """Return for each experiment the RMSE of seen columns early and late in a year, the water added, and rain."""
-    twin = Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings(), starts=("01-02",), days=YEAR_DAYS)
-    return year_of(twin, OFTEN_A_YEAR)
+    return year_of(held_out_twin(dataset, starts=("01-02",), days=YEAR_DAYS), OFTEN_A_YEAR)
 
 
 def year_of(twin: Twin, often: int) -> dict[str, list[float]]:

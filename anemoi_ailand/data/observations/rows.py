@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,7 +30,21 @@ _POSSIBLE: dict[str, Range] = {SNOW_DEPTH: (0.0, 15.0), RELATIVE_HUMIDITY: (0.0,
 
 
 @dataclass(frozen=True)
-class ObservationRows:
+class Rows:
+    """Base of tables whose columns are arrays (row, ...), or such tables themselves."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: np.ndarray | slice) -> Self:
+        """Return some rows, by position or mask."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen: dict[str, Any] = {n: v.take(rows) if isinstance(v, Rows) else v[rows] for n, v in columns.items()}
+        return replace(self, **chosen)
+
+
+@dataclass(frozen=True)
+class ObservationRows(Rows):
     """Observations, one row each; all arrays have shape (row,).
 
     Attributes
@@ -56,13 +71,6 @@ class ObservationRows:
     errors: np.ndarray
     elevations: np.ndarray
     sources: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def take(self, rows: np.ndarray | slice) -> ObservationRows:
-        """Return some rows, by position or mask."""
-        return ObservationRows(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     @staticmethod
     def joined(parts: Sequence[ObservationRows]) -> ObservationRows:

@@ -101,7 +101,7 @@ def test_three_ways_to_the_jacobian_give_similar_analyses(world):
 @pytest.fixture(scope="module")
 def results(world):
     """Experiments of two realisations that are the same."""
-    return xr.concat([assimilation.of_twin(world, POINTS)] * 2, "realisation", join="exact")
+    return xr.concat([assimilation.of_twin(world)] * 2, "realisation", join="exact")
 
 
 def test_tables_hold_all_experiments(results, monkeypatch):
@@ -110,10 +110,14 @@ def test_tables_hold_all_experiments(results, monkeypatch):
     rows = [line.strip("| ").split(" | ") for line in assimilation.errors_table(results).splitlines()[2:]]
     assert [row[:2] for row in rows[:3]] == [["none", "ensemble"], ["none", "single run"], ["`swvl1`", "ETKF"]]
     assert len({len(row) for row in rows}) == 1
-    assert rows[0][3] == rows[0][5] == "1.00 (1.00-1.00)" and "nan" not in " ".join(map(" ".join, rows))
+    assert rows[0][3] == rows[0][5] == "1.00 ± 0.00 (1.00-1.00)" and "nan" not in " ".join(map(" ".join, rows))
     errors = assimilation.last_errors(results, seen=False)
     value, low, high = assimilation.ratio(errors, "ETKF `swvl1`", assimilation.OPEN)
     assert low < value < high
+    half = errors.copy()
+    half[{"realisation": 1}] = xr.where(half["experiment"] == assimilation.OPEN, half[1], 0.5 * half[1])
+    ratios = np.array([1.0, 0.5]) * assimilation.ratio(errors[:1], "ETKF `swvl1`", assimilation.OPEN)[0]
+    assert assimilation.spread_of_ratio(half, "ETKF `swvl1`", assimilation.OPEN) == pytest.approx(ratios.std(ddof=1))
     layers = assimilation.layers_table(results).splitlines()
     assert layers[0].endswith("| root zone |") and len(layers) == 2 + 1 + len(assimilation.SYSTEMS)
 
