@@ -149,6 +149,12 @@ def test_forecasts_from_the_soil_of_ecland_gain_all(world):
     rows = [line.strip("| ").split(" | ") for line in assimilation_cycles.forecasts_table(found).splitlines()[2:]]
     assert rows[0][2:4] == ["-", "-"] and rows[-1][2] == rows[-1][5] == "1.00"
     assert len(rows) == 2 + 2 * len(assimilation.SYSTEMS) and float(rows[-1][1]) < float(rows[0][1])
+    n = len(found["limited"])
+    found["limited"] = [k < n // 2 for k in range(n)]
+    limited, others = assimilation_cycles.regimes_table(found).splitlines()[2:]
+    assert limited.startswith(f"| water limited | {n // 2} |") and others.startswith(f"| others | {n - n // 2} |")
+    share = [int(row.split(" | ")[2].removesuffix(" %")) for row in (limited, others)]
+    assert sum(share) == pytest.approx(100, abs=1)
 
 
 def test_observations_take_a_bias_of_the_soil_away(world):
@@ -160,7 +166,7 @@ def test_observations_take_a_bias_of_the_soil_away(world):
     for free, filter_ in ((assimilation.SINGLE, assimilation.EXTENDED), ("ensemble", assimilation.TRANSFORM)):
         assert found[filter_][0] == start > found[filter_][2] and found[filter_][2] < found[free][2]
     rows = assimilation_cycles.recovery_table({"wet": found}).splitlines()[2:]
-    assert len(rows) == 4 and all(row.startswith("| wet | ") for row in rows)
+    assert len(rows) == 5 and all(row.startswith("| wet | ") for row in rows)
 
 
 def test_water_of_the_analyses_is_counted(world):
