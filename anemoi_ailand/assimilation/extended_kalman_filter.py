@@ -101,9 +101,10 @@ def check_errors(covariance: Tensor, variances: Tensor) -> None:
     scale = diagonal.clamp_min(0.0).sqrt()
     largest = scale[..., :, None] * scale[..., None, :]
     # carried covariances are rounded, those of single precision to 1e-6 of the larger entries
-    tolerance = 1e-4 * largest + 1e-6 * diagonal.abs().amax((-1), keepdim=True)[..., None]
+    rounding = 1e-6 * diagonal.abs().amax(-1, keepdim=True)
+    tolerance = 1e-4 * largest + rounding[..., None]
     wrong = "is not symmetric" if bool(((covariance - covariance.mT).abs() > tolerance).any()) else ""
-    if not wrong and (bool((diagonal < 0.0).any()) or bool((covariance.abs() > largest + tolerance).any())):
+    if not wrong and (bool((diagonal < -rounding).any()) or bool((covariance.abs() > largest + tolerance).any())):
         wrong = "has a negative variance or a correlation above one"
     if not wrong and covariance.dim() == 2:
         values = torch.linalg.eigvalsh(covariance)

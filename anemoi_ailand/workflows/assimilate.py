@@ -37,6 +37,7 @@ from anemoi_ailand.data.observations.rows import (
     observed_units,
     possible_range,
 )
+from anemoi_ailand.data.plausibility.findings import widened
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
@@ -272,7 +273,7 @@ class Assimilation:
                 f"`errors: {{{lacking[0]}: ...}}`, a standard deviation."
             )
         for name in sorted(set(map(str, rows.names))):
-            low, high = possible_range(name)
+            low, high = widened(possible_range(name))  # without an end: infinite
             if (worst := errors[rows.names == name].max()) > (limit := (high - low) / 2):
                 raise ValueError(
                     f"An error of '{name}' is {worst:g} {observed_units(name)}, more than half of the possible range "
