@@ -90,8 +90,8 @@ def extended_kalman_analysis(departures: Tensor, jacobian: Tensor, covariance: T
 def check_errors(covariance: Tensor, variances: Tensor) -> None:
     """Refuse a background error (..., control, control) that is not a covariance, and variances that are not positive.
 
-    Of many matrices each pair of controls is checked, which costs little and finds exchanged entries, standard
-    deviations in the place of variances and correlations above one; of a single matrix, its eigenvalues.
+    Of many matrices each pair of controls is checked, which costs little and finds exchanged entries, negative
+    variances and correlations above one; of a single matrix, its eigenvalues too.
     """
     if not bool((variances > 0.0).all()):
         raise ValueError(
