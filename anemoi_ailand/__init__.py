@@ -39,6 +39,7 @@ _PUBLIC = {
     "export.onnx_export": ("export_step",),
     "coupling.grids": ("overlap_areas",),
     "assimilation.window": ("AssimilationWindow", "ForcingFactor"),
+    "assimilation.equivalents": ("relative_humidity",),
     "assimilation.regression": ("regression_jacobian", "unexplained"),
     "assimilation.extended_kalman_filter": ("extended_kalman_analysis",),
     "assimilation.ensemble_filter": ("ensemble_analysis",),
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.assimilation.consistency import chi_square as chi_square
     from anemoi_ailand.assimilation.consistency import desroziers as desroziers
     from anemoi_ailand.assimilation.ensemble_filter import ensemble_analysis as ensemble_analysis
+    from anemoi_ailand.assimilation.equivalents import relative_humidity as relative_humidity
     from anemoi_ailand.assimilation.extended_kalman_filter import extended_kalman_analysis as extended_kalman_analysis
     from anemoi_ailand.assimilation.observations import at_model_height as at_model_height
     from anemoi_ailand.assimilation.observations import first_guess_check as first_guess_check

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.assimilation.ensemble_filter import ensemble_analysis
+from anemoi_ailand.assimilation.equivalents import Equivalents
 from anemoi_ailand.assimilation.observations import first_guess_check, on_open_ground
 from anemoi_ailand.assimilation.placed_observations import PlacedObservations, Status, WindowObservations
 from anemoi_ailand.assimilation.regression import regression_jacobian, unexplained
@@ -24,6 +25,7 @@ from anemoi_ailand.assimilation.soil_limits import limited_analysis
 from anemoi_ailand.assimilation.variational import variational_analysis
 from anemoi_ailand.assimilation.window import PRECIPITATION, AssimilationWindow, ForcingFactor
 from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.data.observations.rows import RELATIVE_HUMIDITY
 
 if TYPE_CHECKING:
     from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
@@ -39,8 +41,8 @@ DRAWN = 50
 #: Points whose window is analysed at once, so that memory is bounded.
 POINTS_AT_ONCE = 8192
 
-#: Weather that temperature and dewpoint at 2 m follow, and the variables from which its part is removed.
-_AIR, _ABOVE = ("t", "avg_t", "avg_sdswrf", "avg_sdlwrf"), ("2t", "2d")
+#: Weather that temperature and humidity at 2 m follow, and the variables from which its part is removed.
+_AIR, _ABOVE = ("t", "avg_t", "avg_sdswrf", "avg_sdlwrf"), ("2t", "2d", RELATIVE_HUMIDITY)
 
 #: Variables of snow.
 _SNOW = ("sd", "rsn", "stl1", "snowc", "tsn", "asn", "slw")
@@ -147,7 +149,7 @@ class CycleRunner:
             state, forcing = self._analysed(cycle, state, forcing, placed.take(rows), rows, seed)
         if cycle.covariance is not None:
             cycle.covariance = self._carried(cycle.covariance, state, forcing)
-        stops = {self._step(state.date, t) for t in placed.stamps[placed.depths]}
+        stops = set(self._step(state.date, placed.stamps[placed.depths]).tolist())
         outputs, first, start = [], 0, state.date
         for stop in sorted({*stops, steps}):
             piece = {n: v[first:stop] for n, v in forcing.items()}
@@ -328,9 +330,9 @@ class CycleRunner:
         w = WindowObservations(placed, state.date - STEP, land.dtype)
         at = torch.from_numpy(w.points)
         of_points = lambda v: v.unflatten(0, (m, -1))[:, at].movedim(0, -1)  # noqa: E731
-        columns = [land.outputs.index(w.names[c]) for c in w.columns]
-        plain = of_points(outputs[:, columns]).contiguous()
-        above = [k for k, c in enumerate(columns) if land.outputs[c] in _ABOVE]
+        observe = Equivalents([w.names[c] for c in w.columns], land.outputs, outputs.device)
+        plain = of_points(observe(outputs)).contiguous()
+        above = [k for k, name in enumerate(observe.names) if name in _ABOVE]
         predicted = plain
         if above:
             air = torch.stack([of_points(torch.from_numpy(weather[n][0])) for n in _AIR if n in weather], 1)
@@ -423,10 +425,12 @@ class CycleRunner:
         """Record outputs (step, point, output), and the equivalents of the analysis that are not known yet."""
         cycle.outputs = {n: outputs[..., self.land.outputs.index(n)] for n in self.kept}
         rows = np.flatnonzero(~placed.depths)
-        for row in rows if done is None else np.setdiff1d(rows, done):
-            column = self.land.outputs.index(str(placed.rows.names[row]))
-            step = self._step(start, placed.stamps[row])
-            cycle.feedback["analysis"][row] = outputs[step - 1, placed.points[row], column]
+        rows = rows if done is None else np.setdiff1d(rows, done)
+        for name in np.unique(placed.rows.names[rows]):
+            own = rows[placed.rows.names[rows] == name]
+            made = Equivalents([str(name)], self.land.outputs)(torch.from_numpy(outputs)).numpy()
+            step = self._step(start, placed.stamps[own])
+            cycle.feedback["analysis"][own] = made[step - 1, placed.points[own], 0]
 
     def _mean(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over members of values (..., row); those of a single run as they are."""
@@ -442,8 +446,10 @@ class CycleRunner:
         return found
 
     @staticmethod
-    def _step(start: datetime, stamp: np.datetime64) -> int:
-        return int((stamp - np.datetime64(start, "s")) / np.timedelta64(STEP_HOURS, "h"))
+    def _step(start: datetime, stamps: np.ndarray) -> np.ndarray:
+        """Return the step of each stamp, counted from 1."""
+        hours: np.ndarray = (stamps - np.datetime64(start, "s")) / np.timedelta64(STEP_HOURS, "h")
+        return hours.astype(int)
 
 
 def _change(control: str) -> float:

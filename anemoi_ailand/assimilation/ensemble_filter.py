@@ -49,7 +49,7 @@ def ensemble_analysis(
     Raises
     ------
     ValueError
-        A relaxation is not between 0 and 1.
+        A relaxation is not between 0 and 1, there is one member only, or an error variance is not above zero.
 
     Examples
     --------
@@ -64,10 +64,16 @@ def ensemble_analysis(
     for name, value in (("to_spread", to_spread), ("to_prior", to_prior)):
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"`{name}` is {value}. Give a number between 0 and 1.")
+    if members.shape[-1] < 2:
+        raise ValueError(f"The ensemble has {members.shape[-1]} member. Give at least two, which differ.")
     scale = (members.shape[-1] - 1) ** -0.5
     mean = members.mean(-1, keepdim=True)
     x, expected = members - mean, predicted.mean(-1)
     missing = torch.isnan(observed)
+    if not bool((missing | (variances > 0.0)).all()):
+        raise ValueError(
+            f"An error variance of the observations is {float(variances.min()):g}. Give numbers above zero."
+        )
     weight = torch.where(missing, 0.0, variances.expand(observed.shape).rsqrt())
     d = torch.where(missing, 0.0, observed - expected) * weight
     s = (predicted - expected[..., None]) * weight[..., None] * scale

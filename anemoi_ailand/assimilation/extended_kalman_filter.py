@@ -52,6 +52,11 @@ def extended_kalman_analysis(departures: Tensor, jacobian: Tensor, covariance: T
     Analysis
         Points without observations have no increments, and B.
 
+    Raises
+    ------
+    ValueError
+        B is not a covariance (not symmetric, or not positive semidefinite), or a variance of R is not above zero.
+
     Examples
     --------
     >>> import torch
@@ -71,6 +76,7 @@ def extended_kalman_analysis(departures: Tensor, jacobian: Tensor, covariance: T
     h = torch.where(missing[..., None], 0.0, jacobian)
     r = torch.where(missing, 1.0, variances.expand(departures.shape))
     b = covariance.expand(len(d), *covariance.shape[-2:])
+    check_errors(covariance, r)
     bh = b @ h.mT
     gain = torch.linalg.solve(h @ bh + torch.diag_embed(r), bh.mT).mT
     rest = torch.eye(b.shape[-1], dtype=b.dtype, device=b.device) - gain @ h
@@ -79,3 +85,32 @@ def extended_kalman_analysis(departures: Tensor, jacobian: Tensor, covariance: T
         covariance=rest @ b @ rest.mT + (gain * r[:, None]) @ gain.mT,
         signal=torch.diagonal(h @ gain, dim1=-2, dim2=-1).sum(-1),
     )
+
+
+def check_errors(covariance: Tensor, variances: Tensor) -> None:
+    """Refuse a background error (..., control, control) that is not a covariance, and variances that are not positive.
+
+    Of many matrices each pair of controls is checked, which costs little and finds exchanged entries, negative
+    variances and correlations above one; of a single matrix, its eigenvalues too.
+    """
+    if not bool((variances > 0.0).all()):
+        raise ValueError(
+            f"An error variance of the observations is {float(variances.min()):g}. Give numbers above zero."
+        )
+    diagonal = torch.diagonal(covariance, dim1=-2, dim2=-1)
+    scale = diagonal.clamp_min(0.0).sqrt()
+    largest = scale[..., :, None] * scale[..., None, :]
+    # carried covariances are rounded, those of single precision to 1e-6 of the larger entries
+    rounding = 1e-6 * diagonal.abs().amax(-1, keepdim=True)
+    tolerance = 1e-4 * largest + rounding[..., None]
+    wrong = "is not symmetric" if bool(((covariance - covariance.mT).abs() > tolerance).any()) else ""
+    if not wrong and (bool((diagonal < -rounding).any()) or bool((covariance.abs() > largest + tolerance).any())):
+        wrong = "has a negative variance or a correlation above one"
+    if not wrong and covariance.dim() == 2:
+        values = torch.linalg.eigvalsh(covariance)
+        wrong = "is not positive semidefinite" if bool(values[0] < -1e-5 * values[-1]) else ""
+    if wrong or not bool(torch.isfinite(covariance).all()):
+        raise ValueError(
+            f"The error of the background {wrong or 'is not finite'}. Give the covariance of the controls, which is "
+            "symmetric and has squares of standard deviations on the diagonal."
+        )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from anemoi_ailand.assimilation.observations import LAPSE_RATE, observation_stamps
 from anemoi_ailand.constants import EARTH_RADIUS, STEP_HOURS
-from anemoi_ailand.data.observations.rows import SNOW_DEPTH, ObservationRows
+from anemoi_ailand.data.observations.rows import RELATIVE_HUMIDITY, SNOW_DEPTH, ObservationRows, Rows
 from anemoi_ailand.support.sphere import nearest_points
 
-#: Variables whose values change with height, and the largest difference of height that is corrected [m].
+#: Variables whose values change with height, and the largest difference of height at which an observation is used [m].
+#: Temperature and dewpoint are corrected by the same rate, which leaves the relative humidity as it is.
 WITH_HEIGHT, MOST_METRES = ("2t", "2d"), 500.0
 
 
@@ -64,7 +65,7 @@ EXPLAINED = {
 
 
 @dataclass(frozen=True)
-class PlacedObservations:
+class PlacedObservations(Rows):
     """Observations with point, stamp and status; arrays have shape (row,).
 
     Attributes
@@ -87,14 +88,6 @@ class PlacedObservations:
     stamps: np.ndarray
     points: np.ndarray
     status: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: np.ndarray) -> PlacedObservations:
-        """Return some rows."""
-        rest = {n: getattr(self, n)[chosen] for n in ("values", "variances", "stamps", "points", "status")}
-        return replace(self, rows=self.rows.take(chosen), **rest)
 
     def between(self, start: datetime, end: datetime) -> PlacedObservations:
         """Return the rows that are on a point, with stamps after ``start`` until ``end``."""
@@ -139,8 +132,11 @@ def place_observations(
     stamps = observation_stamps(rows.times).astype("datetime64[s]")
     values = rows.values.copy()
     if heights is not None and n:
-        apart = np.where(np.isin(rows.names, WITH_HEIGHT), rows.elevations - heights[points], np.nan)
-        values += np.where(np.isnan(apart), 0.0, LAPSE_RATE * apart)
+        apart = np.where(
+            np.isin(rows.names, (*WITH_HEIGHT, RELATIVE_HUMIDITY)), rows.elevations - heights[points], np.nan
+        )
+        corrected = np.isin(rows.names, WITH_HEIGHT) & ~np.isnan(apart)
+        values += np.where(corrected, LAPSE_RATE * apart, 0.0)
         status[np.abs(apart) > MOST_METRES] = Status.HEIGHT
     far = np.radians(degrees) * EARTH_RADIUS > within_km
     status[far] = Status.PLACE

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from anemoi_ailand.constants import STEP_HOURS, Execution
 from anemoi_ailand.data.observations.rows import observed_name
-from anemoi_ailand.rollout.ensembles.options import ForcingSpread, StateSpread
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, ForcingSpread, StateSpread
 from anemoi_ailand.support.configuration import HomePath, PlausibilityOption, Strict
 from anemoi_ailand.support.dates import to_datetime
 from anemoi_ailand.variables import Role, names, variable
@@ -97,6 +97,19 @@ class Members(Strict):
     to_spread: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
     to_prior: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
+    @field_validator("model_error")
+    @classmethod
+    def _known_error(cls, value: float | str) -> float | str:
+        EnsembleOptions(members=1, model_error=value)
+        return value
+
+    @property
+    def differ(self) -> bool:
+        """True if any of the perturbations has a spread."""
+        sizes = (*self.initial.model_dump(exclude={"vertical_correlation"}).values(),
+                 *self.forcing.model_dump(exclude={"hours"}).values())  # fmt: skip
+        return any(sizes) or self.model_error not in ("none", 0.0)
+
 
 class SnowDepth(Strict):
     """Background error of the snow depth in its analysis: the larger of an absolute [m] and a relative error."""
@@ -127,7 +140,7 @@ class Settings(Strict):
     snow_depth: SnowDepth = SnowDepth()
     variables: tuple[str, ...] = ()
     feedback: str = "feedback.nc"
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     device: str = "cpu"
     execution: Execution = "auto"
     plausibility: PlausibilityOption = "error"
@@ -170,6 +183,14 @@ class Settings(Strict):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(variable(n).name for n in value)
 
+    @field_validator("start")
+    @classmethod
+    def _on_a_stamp(cls, value: str) -> str:
+        date = to_datetime(value)
+        if date.hour % STEP_HOURS or date.minute or date.second:
+            raise ValueError(f"the first window cannot start at {date:%H:%M}; states exist at 00, 06, 12 and 18 UTC")
+        return value
+
     @field_validator("feedback")
     @classmethod
     def _format(cls, value: str) -> str:
@@ -185,4 +206,6 @@ class Settings(Strict):
             raise ValueError("`controls.growth` belongs to sekf and 4dvar; an ensemble carries its error by itself")
         if self.controls.rain and self.window_hours % 24:
             raise ValueError("`controls.rain` has a factor a day, so that the window needs whole days")
+        if self.method == "etkf" and not self.members.differ:
+            raise ValueError("all members would be the same; give `members.initial` or `members.forcing` a spread")
         return self

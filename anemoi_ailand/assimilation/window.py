@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from anemoi_ailand.assimilation.equivalents import Equivalents
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import Model, StepLayout, differentiable_steps
@@ -74,7 +75,7 @@ class AssimilationWindow:
     controls : sequence of str or ForcingFactor
         Prognostic or static variables, and factors of forcing.
     to : sequence of str
-        Outputs: prognostic or diagnostic variables.
+        Outputs: prognostic or diagnostic variables, and ``2r``, the relative humidity at 2 m [1].
     at : sequence of int, optional
         Steps after which the outputs are taken, counted from 1; by default the last one.
     recompute : bool
@@ -116,9 +117,8 @@ class AssimilationWindow:
         if not at or at[0] < 1 or at[-1] > len(ends):
             raise ValueError(f"Outputs are wanted after the steps {at}, and the window has steps 1 to {len(ends)}.")
         self._at = at
-        names = [match_name(n, layout.outputs, "the outputs of the emulator") for n in to]
-        self._to = torch.tensor([layout.outputs.index(n) for n in names], device=start.device)
-        self.outputs = tuple(f"{n} +{k * STEP_HOURS} h" for k in at for n in names)
+        self._to = Equivalents(to, layout.outputs, start.device)
+        self.outputs = tuple(f"{n} +{k * STEP_HOURS} h" for k in at for n in self._to.names)
         fields = [
             match_name(c, (*layout.prognostic, *layout.static), "state and static fields")
             for c in controls if isinstance(c, str)
@@ -152,7 +152,7 @@ class AssimilationWindow:
         ends = (self._end(k, x, copies) for k in range(1, self._at[-1] + 1))
         model = self._again if self._recompute else self._model
         found = enumerate(differentiable_steps(model, self._layout, start, ends), 1)
-        return torch.cat([out.index_select(-1, self._to) for k, out in found if k in self._at], -1)
+        return torch.cat([self._to(out) for k, out in found if k in self._at], -1)
 
     def jacobian(self, x: Tensor, sizes: Tensor | None = None) -> Tensor:
         """Compute the Jacobian at ``x (point, control)``, shape (point, output, control).

@@ -9,6 +9,7 @@ not been interrupted. The result appears under its name when it is complete.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -18,16 +19,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from anemoi_ailand.assimilation.cycle import Cycle, CycleRunner, member_states
+from anemoi_ailand.assimilation.equivalents import known_equivalents, needed_outputs
 from anemoi_ailand.assimilation.placed_observations import PlacedObservations, Status, place_observations
 from anemoi_ailand.assimilation.settings import Settings
 from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
 from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.observations.read import read_observations
-from anemoi_ailand.data.observations.rows import SNOW_DEPTH, ObservationRows
+from anemoi_ailand.data.observations.rows import (
+    RELATIVE_HUMIDITY,
+    SNOW_DEPTH,
+    ObservationRows,
+    observed_units,
+    possible_range,
+)
+from anemoi_ailand.data.plausibility.findings import widened
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
@@ -53,6 +63,9 @@ KIND = "land-assimilation"
 
 #: Settings that may differ when a run is resumed: it may be longer, and its result have another form.
 _FREE = ("output", "end", "feedback", "trust", "plausibility")
+
+#: Share of observations without use above which a warning says so before the first step.
+_MOST_LOST = 0.5
 
 #: Variables that an analysis of the soil needs.
 _NEEDED = ("swvl1", "stl1", "stl2", "stl3", "stl4", "sd", "theta_pwp", "theta_cap", "theta_sat")
@@ -140,7 +153,7 @@ class Assimilation:
         self.background = self._background(data)
         self.placed = self._observations()
         self.ensemble, self.stepper = self._ensemble()
-        own = [n for n in self.observed if n in self.land.outputs]
+        own = [n for name in self.observed for n in needed_outputs(name) if n in self.land.outputs]
         self.kept = tuple(dict.fromkeys(settings.variables or (*settings.controls.error, *own, "sd")))
         self.files = CycleFiles(settings.output.parent / f"{settings.output.name}-cycles")
 
@@ -205,6 +218,11 @@ class Assimilation:
             raise ValueError(f"From {start} to {s.end} there is no window of {s.window_hours} h. Give a later `end`.")
         starts = [start + k * hours for k in range(number)]
         end = start + number * hours
+        if (rest := until.astype(datetime) + timedelta(seconds=1) - end) >= STEP:
+            hours_left = rest // STEP * STEP_HOURS
+            LOG.warning(
+                "Windows of %d h end at %s: the last %d h until `end` are left out.", s.window_hours, end, hours_left
+            )
         if end > self.source.dates[-1].item() and number > 1:  # the last day of data ends before midnight
             starts, end = starts[:-1], end - hours
             LOG.info("The last window would end after the data: the run ends at %s", end)
@@ -224,9 +242,12 @@ class Assimilation:
         s, land = self.settings, self.land
         rows = read_observations(s.observations)
         rows = replace(rows, errors=self._errors(rows))
-        unknown = sorted({str(n) for n in rows.names} - {*land.outputs, SNOW_DEPTH})
+        unknown = sorted({str(n) for n in rows.names} - {*known_equivalents(land.outputs), SNOW_DEPTH})
         if unknown:
-            raise ValueError(f"There are observations of {unknown}, which the network '{land.name}' does not make.")
+            raise ValueError(
+                f"There are observations of {unknown}, which the network '{land.name}' does not make; it makes "
+                f"{known_equivalents(land.outputs)}. Leave them out, or take another network."
+            )
         places = self.source.latitudes, self.source.longitudes
         heights = self.background["z"].double().numpy(force=True) / GRAVITY if "z" in land.static else None
         placed = place_observations(
@@ -236,8 +257,10 @@ class Assimilation:
             counts = {st.words: int((placed.status == st).sum()) for st in Status}
             raise ValueError(
                 f"None of the {len(placed)} observations is near a point and in a window: "
-                f"{ {words: n for words, n in counts.items() if n} }. Check `within_km`, `start` and `end`."
+                f"{ {words: n for words, n in counts.items() if n} }. Check their times (UTC) and places, and "
+                "`within_km`, `start` and `end`."
             )
+        _warn_of_misplaced(placed)
         return placed
 
     def _errors(self, rows: ObservationRows) -> np.ndarray:
@@ -249,6 +272,13 @@ class Assimilation:
                 f"Observations of {lacking} have no error, neither in their file nor in `errors`. Add for example "
                 f"`errors: {{{lacking[0]}: ...}}`, a standard deviation."
             )
+        for name in sorted(set(map(str, rows.names))):
+            low, high = widened(possible_range(name))  # without an end: infinite
+            if (worst := errors[rows.names == name].max()) > (limit := (high - low) / 2):
+                raise ValueError(
+                    f"An error of '{name}' is {worst:g} {observed_units(name)}, more than half of the possible range "
+                    f"({limit:g}), so that the observation would mean nothing. Give errors in the unit of the values."
+                )
         return errors
 
     def _background(self, data: Any) -> LandState:
@@ -305,8 +335,11 @@ class Assimilation:
     def _identity(self) -> dict[str, Any]:
         """Return what the files of windows depend on."""
         given = self.settings.model_dump(mode="json", exclude=set(_FREE))
-        digest = [len(self.placed), float(np.nansum(self.placed.values)), float(np.nansum(self.placed.variances))]
-        return {**json.loads(json.dumps(given)), "observations": [*given["observations"], *digest]}
+        placed, digest = self.placed, hashlib.sha256()
+        for part in (placed.rows.names, placed.stamps, placed.points, placed.values, placed.variances, placed.status):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        content = f"{len(placed)} observations of SHA-256 {digest.hexdigest()[:12]}"
+        return {**json.loads(json.dumps(given)), "observations": [*given["observations"], content]}
 
     def _save(self, number: int, cycle: Cycle) -> None:
         """Write the file of a window, with the state that the next one starts from."""
@@ -357,6 +390,21 @@ class Assimilation:
             carried = torch.from_numpy(arrays["covariance"]) if "covariance" in arrays else None
             return _Start(state, number, progress, carried)
         return None
+
+
+def _warn_of_misplaced(placed: PlacedObservations) -> None:
+    """Warn if most observations have no use because of time, place or height, and of humidity that is given twice."""
+    lost = np.isin(placed.status, (Status.TIME, Status.PERIOD, Status.PLACE, Status.HEIGHT))
+    if lost.sum() > _MOST_LOST * len(placed):
+        counts = ", ".join(f"{n} {Status(k).words}" for k, n in enumerate(np.bincount(placed.status[lost])) if n)
+        LOG.warning("%d of %d observations cannot be used: %s. Check their times (UTC), places and heights [m], and "
+                    "`start`, `end` and `within_km`.", lost.sum(), len(placed), counts)  # fmt: skip
+    used, names = placed.status == Status.USED, placed.rows.names
+    where = [pd.Index(zip(placed.points[own], placed.stamps[own], strict=True))
+             for own in (used & (names == n) for n in ("2d", RELATIVE_HUMIDITY))]  # fmt: skip
+    if len(both := where[0].intersection(where[1])):
+        LOG.warning("Dewpoint and relative humidity are both observed at %d points and stamps, which is one piece of "
+                    "information. Give one of them, or name one in `passive`.", len(both))  # fmt: skip
 
 
 def _differences(found: Mapping[str, Any], mine: Mapping[str, Any]) -> str:

@@ -43,13 +43,16 @@ from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows import record_header
 from anemoi_ailand.workflows.assimilation_statistics import Windows, statistics
 
-#: Version of the layout of ``assimilation.json``.
 LOG = logging.getLogger(__name__)
 
+#: Version of the layout of ``assimilation.json``.
 SCHEMA = "anemoi-ailand/assimilation/1"
 
 #: File that identifies an earlier result.
 PROOF = "assimilation.json"
+
+#: Share of the observations at the first-guess check above which so many refused ones are warned of.
+_MOST_REFUSED = 0.5
 
 _END = ".cycle"
 
@@ -110,8 +113,15 @@ def write_result(
 
 
 def _warn_of_no_use(feedback: pd.DataFrame, settings: Settings) -> None:
-    """Warn if no observation was used of those that are not compared only."""
+    """Warn if no observation was used of those that are not compared only, or most of a variable were refused."""
     active = feedback["reason"][~feedback["variable"].isin(settings.passive)]
+    for name, reasons in active.groupby(feedback["variable"]):
+        used, refused = ((reasons == s.words).sum() for s in (Status.USED, Status.FIRST_GUESS))
+        if used and refused > _MOST_REFUSED * (used + refused):
+            LOG.warning(
+                "%d of %d observations of '%s' are far from the background, and were refused: check their unit, times "
+                "(UTC), heights and bias, or raise the errors or `first_guess_limit`.", refused, used + refused, name,
+            )  # fmt: skip
     if len(active) and not (active == Status.USED.words).any():
         reasons = ", ".join(f"{n} {reason}" for reason, n in active.value_counts().items())
         LOG.warning(

@@ -281,6 +281,64 @@ COMMANDS = (
     _run("a run after a dataset", r"needs forcing at 2020-06-01T06:00:00", "run", "late.yaml", code=3),
 )  # fmt: skip
 
+#: Observations and options of `anemoi-ailand assimilate`, and error statistics of its filters; the test of the table
+#: has the input of each by its name.
+ASSIMILATION = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        ("observed temperature in Celsius", "error", "look like degC: state `units`"),
+        ("observed soil water in percent", "error", "look like %: state `units`"),
+        ("observed humidity in percent", "error", "'2r'.*look like %: state `units`"),
+        ("observed snow depth in cm", "error", "look like cm: state `units`"),
+        ("fill values as observations", "error", "All of these are -9999, as a fill value is"),
+        ("one impossible observation of many", "warning", "1 of 45 observations of '2t' .*They are left out"),
+        ("an unknown unit of observations", "error", "has units 'furlong'; 'K' is expected"),
+        ("dates as whole numbers", "error", "are numbers such as 20220601. Give text such as 2022-06-01T06:00"),
+        ("dates with the day first", "error", "has a value that is not a time or number"),
+        ("an observation without a time", "error", "have 1 rows without a time"),
+        ("observations of another year", "error", "None of the 44 observations .*'period': 44.*Check their times"),
+        ("most observations after the last window", "warning", "30 of 44 observations cannot be used: 30 period"),
+        ("observations between stamps", "error", "'time': 44"),
+        ("latitude and longitude exchanged", "error", "outside -90 to 90 degrees .* or swapped"),
+        ("observations far from all points", "error", "'place': 44.* times .UTC. and places"),
+        ("heights of stations in feet", "warning", "cannot be used: 4[0-9] height. Check their times .UTC., places"),
+        ("an observation error of zero", "error", "errors of zero or less, or infinite"),
+        ("a negative observation error", "error", "errors of zero or less, or infinite"),
+        ("an infinite observation error", "error", "errors of zero or less, or infinite"),
+        ("an observation error in percent", "error", "An error of 'swvl1' is 4 m3 m-3, more than half of the possible"),
+        ("an error of zero in the options", "error", "'errors.2t': Input should be greater than 0"),
+        ("observations without any error", "error", "have no error, neither in their file nor in `errors`"),
+        ("observations given twice", "warning", "44 of 88 observations repeat another one .* They are left out"),
+        ("dewpoint and humidity at the same place", "warning", "observed at 44 points and stamps, which is one piece"),
+        ("observations of an unknown variable", "error", "There is no variable 'swlv1' .*Nearest.*swvl1"),
+        ("observations of forcing", "error", "There is no variable 'avg_t' in the variables that can be observed"),
+        ("observations that the network has not", "error", r"of \['smlt'\], which the network .* does not make"),
+        ("a file of observations without a row", "error", "There is no value in the observations"),
+        ("a file of observations with semicolons", "error", r"has no column \['time', .*it has \['time;latitude"),
+        ("an ensemble of one member", "error", "'members.number': Input should be greater than or equal to 2"),
+        ("an ensemble without spread", "error", "all members would be the same; give `members.initial`"),
+        ("a deflating relaxation", "error", "'members.to_spread': Input should be greater than or equal to 0"),
+        ("an unknown option of members", "error", r"'members.inflation' is not an option"),
+        ("a correlation of layers of one", "error", "'controls.correlation': Input should be less than 1"),
+        ("a negative error of the background", "error", "'controls.error.swvl1': Input should be greater than 0"),
+        ("snow as a control", "error", "controls are .*'sd'. cannot be one"),
+        ("a first window between stamps", "error", "cannot start at 03:00; states exist at 00, 06, 12 and 18 UTC"),
+        ("an end between windows", "warning", "Windows of 24 h end at 2022-06-02 00:00:00: the last 12 h until"),
+        ("a negative seed", "error", "'seed': Input should be greater than or equal to 0"),
+        ("a background of another date", "error", "is of 2022-06-02 00:00:00, the start 2022-06-01 00:00:00"),
+        ("a background of fewer points", "error", "has 43 points, the data 44"),
+        ("biased observations", "warning", "37 of 40 observations of '2t' are far from the background.*bias"),
+        ("no observation within reach of the background", "warning", "None of the 44 observations was used: 40 f"),
+        ("a restart with other members", "error", "belongs to another run, which differs in members"),
+        ("a restart with observations at other times", "error", "another run, which differs in observations"),
+        ("a restart after a damaged window", "warning", "000000.cycle.* damaged"),
+        ("a covariance with a negative variance", "error", "has a negative variance or a correlation above one"),
+        ("a covariance with a correlation above one", "error", "has a negative variance or a correlation above one"),
+        ("a covariance that is not positive definite", "error", "is not positive semidefinite"),
+        ("a covariance that is not symmetric", "error", "is not symmetric"),
+        ("an error variance of zero", "error", "An error variance of the observations is 0. Give numbers above zero"),
+    )
+)  # fmt: skip
+
 #: Files, processes and disks; each is provoked by the test that looks up its words.
 FILES = (
     Fault("64 flipped bytes in a checkpoint with a record", "error", "is damaged or was exchanged, and is not loaded"),
@@ -404,8 +462,8 @@ PYTHON = (
     Fault("lead times of text", "error", r"Lead times \['a'\] h are not positive multiples"),
     Fault("a number as points of a dataset", "error", "`points` is 5. Give a mapping"),
     Fault("a site without a place", "error", "No place is given"),
-    Fault("observations without a value", "warning", "have no row with a value"),
-    Fault("observations twice", "warning", "1 of 2 observations are given more than once"),
+    Fault("observations without a value", "error", "There is no value in the observations"),
+    Fault("observations twice", "warning", "1 of 2 observations repeat another one"),
 )
 
 #: All tables by the heading of each.
@@ -415,6 +473,7 @@ TABLES = {
     "Runs": RUN,
     "Other commands": COMMANDS,
     "Calls from Python": PYTHON,
+    "Assimilation": ASSIMILATION,
     "Files and processes": FILES,
 }
 

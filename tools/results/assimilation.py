@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,13 +14,11 @@ from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.text import plain_number
-from anemoi_ailand.evaluation.fields.fields import open_fields
-from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.figures.maps import scatter_map
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic import complete_file
 from tools.results.pages import Blocks, made_by, table
-from tools.results.steps import ROOT, SCORED, Inputs, checksum_of, key_of, once
+from tools.results.steps import ROOT, Inputs, checksum_of, once
 from tools.results.twin import (
     DAYS,
     ROOTS,
@@ -37,27 +34,30 @@ from tools.results.twin import (
     single_run,
     static,
 )
+from tools.results.twin_experiments import (
+    ALL,
+    CARRIED,
+    EXTENDED,
+    FILTERS,
+    OFTEN,
+    OPEN,
+    PAGE,
+    SINGLE,
+    STATIC,
+    SYSTEMS,
+    TRANSFORM,
+    held_out_twin,
+    twin_key,
+    twin_result,
+)
 
 PART = "assimilation"
-PAGE = "docs/results/assimilation.md"
 
-#: Year of the truth, and realisations of background, errors and perturbations, each with all start dates.
-YEAR, REALISATIONS = 2022, 1
-
-#: Observing systems by title.
-SYSTEMS = {"`swvl1`": ("swvl1",), "`2t` and `2d`": ("2t", "2d"), "all three": ("swvl1", "2t", "2d")}
-
-#: Experiments without observations, and the first words of those with a filter.
-OPEN, SINGLE = "ensemble", "single run"
-TRANSFORM, EXTENDED, STATIC, CARRIED = "ETKF", "SEKF", "SEKF, B of 0.01", "EKF, carried B"
-FILTERS = (TRANSFORM, EXTENDED, STATIC, CARRIED)
+#: Realisations of background, errors and perturbations, each with all start dates: a year of the background each.
+REALISATIONS = 4
 
 #: Ways to the Jacobian, compared in the first realisation with all three observed, at every sixth held-out point.
-ALL, EVERY = "all three", 6
-WAYS = ("differences", "adjoint", "regression")
-
-#: Observations of soil water in 30 days from which a column counts as seen.
-OFTEN = 15
+EVERY, WAYS = 6, ("differences", "adjoint", "regression")
 
 #: Resamples of points for intervals.
 RESAMPLES = 1000
@@ -67,15 +67,15 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return the blocks of the page; its figures are written."""
     assert inputs.reference is not None
     reference, parts = inputs.reference, []
-    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
     for number in range(REALISATIONS):
         result = inputs.folder / f"assimilation-{number}.nc"
-        once(result, key, lambda path=result, k=number: _save(path, experiments(reference, k)))
+        once(
+            result, twin_key(reference), lambda path=result, k=number: _save(path, of_twin(held_out_twin(reference, k)))
+        )
         with xr.open_dataset(result) as file:
             parts.append(file.load())
     found = xr.concat(parts, "realisation", join="exact", combine_attrs="drop_conflicts")
-    compared = inputs.folder / "assimilation-ways.json"
-    once(compared, key, lambda: _save_ways(compared, reference))
+    compared = twin_result(inputs.folder, "ways", reference, lambda path: ways(held_out_twin(path, every=EVERY)))
     for name, figure in (("errors", errors_figure(found)), ("signal", signal_figure(found))):
         with complete_file(ROOT / "docs" / "figures" / f"assimilation_{name}.png") as partial:
             style.save(figure, partial)
@@ -84,7 +84,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
             "assimilation-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), str(found.execution))}),
             "assimilation-errors": errors_table(found),
             "assimilation-layers": layers_table(found),
-            "assimilation-ways": ways_table(json.loads(compared.read_text(encoding="utf-8"))),
+            "assimilation-ways": ways_table(compared),
         }
     }
 
@@ -94,27 +94,7 @@ def _save(path: Path, data: xr.Dataset) -> None:
         data.to_netcdf(partial)
 
 
-def _save_ways(path: Path, dataset: Path) -> None:
-    found = ways(Twin(dataset, DEFAULT, YEAR, held_out(dataset)[::EVERY], 0, Settings()))
-    with complete_file(path) as partial:
-        partial.write_text(json.dumps(found) + "\n", encoding="utf-8")
-
-
-def experiments(dataset: Path, realisation: int) -> xr.Dataset:
-    """Make the experiments of a realisation at the held-out points; see :func:`of_twin`."""
-    points = held_out(dataset)
-    return of_twin(Twin(dataset, DEFAULT, YEAR, points, realisation, Settings()), points)
-
-
-def held_out(dataset: Path) -> np.ndarray:
-    """Return the indices of the held-out points."""
-    marked = held_out_points(open_fields(dataset))
-    if marked is None:
-        raise ValueError(f"The dataset '{dataset}' does not mark held-out points. Give one with `point_id`.")
-    return np.flatnonzero(marked)
-
-
-def of_twin(twin: Twin, points: np.ndarray) -> xr.Dataset:
+def of_twin(twin: Twin) -> xr.Dataset:
     """Make the experiments of a twin.
 
     Variables: ``error`` of the root zone (experiment, day, row), and on the last day ``layer_error`` and ``spread``
@@ -124,7 +104,7 @@ def of_twin(twin: Twin, points: np.ndarray) -> xr.Dataset:
     runs = {title: _fields(twin, run) for title, run in _runs(twin)}
     data = xr.concat(runs.values(), "experiment", join="exact").assign_coords(experiment=list(runs))
     lat, lon = twin.places
-    of_row = np.tile(points, lat.size // points.size)
+    of_row = np.tile(twin.points, lat.size // twin.points.size)
     where = {"latitude": ("row", lat), "longitude": ("row", lon), "point": ("row", of_row)}
     data["seen"] = ("row", twin.observed["swvl1"].isfinite().sum(0).numpy())
     return data.assign_coords(layer=[*SOIL, "root zone"], **where).assign_attrs(execution=twin.step.execution)
@@ -193,8 +173,17 @@ def ratio(errors: xr.DataArray, experiment: str, against: str) -> tuple[float, f
     return float(np.sqrt(squares[0].sum() / squares[1].sum())), float(low), float(high)
 
 
+def spread_of_ratio(errors: xr.DataArray, experiment: str, against: str) -> float:
+    """Return the standard deviation over realisations of the ratio of RMSE."""
+    rmse = np.sqrt((errors.sel(experiment=[experiment, against]) ** 2).mean("row"))
+    return float((rmse.isel(experiment=0) / rmse.isel(experiment=1)).std(ddof=1))
+
+
 def errors_table(data: xr.Dataset) -> str:
-    """Tabulate the root-zone RMSE after 30 days, its ratio to the ensemble without observations, and signal."""
+    """Tabulate the root-zone RMSE after 30 days, its ratio to the ensemble without observations, and signal.
+
+    The ratio of all realisations together has its deviation between them, and its interval over points.
+    """
     heads = ["RMSE, all", "ratio", "RMSE, seen", "ratio"]
     rows = [["observed", "filter", *heads, "used", "signal a day"]]
     cases = [("none", OPEN), ("none", SINGLE), *((title, f) for title in SYSTEMS for f in FILTERS)]
@@ -202,7 +191,9 @@ def errors_table(data: xr.Dataset) -> str:
         name, cells = filter_ if title == "none" else f"{filter_} {title}", []
         for errors in (last_errors(data, seen=False), last_errors(data, seen=True)):
             value, low, high = ratio(errors, name, OPEN)
-            cells += [f"{float(rms(errors.sel(experiment=name))):.4f}", f"{value:.2f} ({low:.2f}-{high:.2f})"]
+            between = spread_of_ratio(errors, name, OPEN)
+            rmse = float(rms(errors.sel(experiment=name)))
+            cells += [f"{rmse:.4f}", f"{value:.2f} ± {between:.2f} ({low:.2f}-{high:.2f})"]
         some = data[["used", "signal"]].sel(experiment=name).mean()
         rows.append([title, filter_, *cells, f"{float(some['used']):.0f}", plain_number(float(some["signal"]) / DAYS)])
     return table(rows)

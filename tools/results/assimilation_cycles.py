@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,11 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.support.atomic import complete_file
-from tools.results.assimilation import CARRIED, EXTENDED, PAGE, SINGLE, SYSTEMS, TRANSFORM, YEAR, held_out
 from tools.results.pages import Blocks, paragraph, table
-from tools.results.steps import SCORED, Inputs, checksum_of, key_of, once
+from tools.results.steps import Inputs, checksum_of
 from tools.results.twin import (
     SOIL,
     STEPS_A_DAY,
-    Settings,
     Twin,
     climatological,
     daily_growth,
@@ -34,11 +30,32 @@ from tools.results.twin import (
     root_zone_error,
     single_run,
 )
+from tools.results.twin_experiments import (
+    ALL,
+    CARRIED,
+    EXTENDED,
+    PAGE,
+    SINGLE,
+    SYSTEMS,
+    TRANSFORM,
+    held_out_twin,
+    twin_result,
+)
 
 PART = "assimilation-cycles"
 
 #: Day after which the forecasts begin, and their length.
 FORECAST_FROM, FORECAST_DAYS = 20, 10
+
+#: Columns whose forecasts depend on soil water most: wetness of the root zone below this (0 at the wilting point, 1 at
+#: field capacity), and short-wave radiation of the forecast above this [W m-2].
+LIMITED_WETNESS, LIMITED_SUN = 2 / 3, 150.0
+
+#: Experiment whose gain is divided by regime, and that from the soil of ecLand.
+BEST, TRUE = f"{TRANSFORM} {ALL}", "soil of ecLand"
+
+#: Recovery with the bias in the root zone only.
+ABOVE = f"{EXTENDED}, fourth layer of ecLand"
 
 #: Bias of the soil at the start, in standard deviations of neighbouring days of other years, by title.
 BIASES = {"dry": -2.0, "wet": 2.0}
@@ -57,47 +74,56 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return their blocks of the page."""
     assert inputs.reference is not None
     reference, found = inputs.reference, {}
-    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
-    tables = {"forecasts": (forecasts, forecasts_table), "recovery": (recovery, recovery_table),
-              "year": (year_of_cycles, year_table)}  # fmt: skip
-    for name, (make, tabulate) in tables.items():
-        path = inputs.folder / f"assimilation-{name}.json"
-        once(path, key, lambda path=path, make=make: _save(path, make(reference)))
-        found[f"assimilation-{name}"] = tabulate(json.loads(path.read_text(encoding="utf-8")))
+    tables = {"forecasts": (forecasts, {"forecasts": forecasts_table, "regimes": regimes_table}),
+              "recovery": (recovery, {"recovery": recovery_table}),
+              "year": (year_of_cycles, {"year": year_table})}  # fmt: skip
+    for name, (make, shown) in tables.items():
+        content = twin_result(inputs.folder, name, reference, make)
+        found |= {f"assimilation-{block}": tabulate(content) for block, tabulate in shown.items()}
     origin = f"By `make results ONLY={PART}`, with `{DEFAULT}` (SHA-256 `{checksum_of(DEFAULT)[:12]}`)."
     found["assimilation-year"] += f"\n\n{paragraph(origin)}"
     return {PAGE: found}
 
 
-def _save(path: Path, content: Any) -> None:
-    with complete_file(path) as partial:
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+def forecasts(dataset: Path) -> dict[str, Any]:
+    """Return what forecasts from the soil of each experiment and from that of ecLand err by.
 
-
-def forecasts(dataset: Path) -> dict[str, list[list[float]]]:
-    """Return the errors of `2t` and `2d` (row, name) in forecasts from the soil of each experiment, and from ecLand's.
-
-    Only columns whose soil is seen at all before the forecast are kept.
+    ``errors`` has those of `2t` and `2d` (row, name) and ``soil`` those of the root zone (row,), by experiment;
+    ``limited`` (row,) is whether evaporation depends on soil water. Only columns whose soil is seen at all before the
+    forecast are kept.
     """
-    return forecasts_of(Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings()), FORECAST_FROM, FORECAST_DAYS)
+    return forecasts_of(held_out_twin(dataset), FORECAST_FROM, FORECAST_DAYS)
 
 
-def forecasts_of(twin: Twin, first: int, days: int) -> dict[str, list[list[float]]]:
+def forecasts_of(twin: Twin, first: int, days: int) -> dict[str, Any]:
     """Make the forecasts of a twin; see :func:`forecasts`."""
     b = climatological(twin, twin.settings.background)
     soils = {SINGLE: single_run(twin).soil[first - 1]}
     for title, names in SYSTEMS.items():
         soils[f"{EXTENDED} {title}"] = extended_run(twin, names, b).soil[first - 1]
         soils[f"{TRANSFORM} {title}"] = ensemble_run(twin, names).soil[first - 1]
-    soils["soil of ecLand"] = twin.true_soil[first - 1]
+    soils[TRUE] = twin.true_soil[first - 1]
     seen = _observations(twin, first) > 0
-    return {title: forecast_errors(twin, soil, first - 1, days)[seen].tolist() for title, soil in soils.items()}
+    return {
+        "errors": {title: forecast_errors(twin, s, first - 1, days)[seen].tolist() for title, s in soils.items()},
+        "soil": {title: root_zone(s - soils[TRUE])[seen].tolist() for title, s in soils.items()},
+        "limited": _limited(twin, first, days)[seen].tolist(),
+    }
+
+
+def _limited(twin: Twin, first: int, days: int) -> Tensor:
+    """Return whether evaporation in a forecast depends on soil water, (row,)."""
+    time = first * STEPS_A_DAY
+    dry, wet = (twin.truth[time][:, twin.columns((n,))[0]] for n in ("theta_pwp", "theta_cap"))
+    sun = twin.truth[time + 1 : time + days * STEPS_A_DAY + 1, :, twin.columns(("avg_sdswrf",))[0]].mean(0)
+    wetness = (root_zone(twin.true_soil[first - 1]) - dry) / (wet - dry)
+    return (wetness < LIMITED_WETNESS) & (sun > LIMITED_SUN)
 
 
 def forecasts_table(found: Mapping[str, Any]) -> str:
     """Tabulate the RMSE of forecasts, the part of the possible gain, and the share of columns that gain."""
-    errors = {title: np.array(values) for title, values in found.items()}
-    free, best = errors[SINGLE], list(errors.values())[-1]
+    errors = {title: np.array(values) for title, values in found["errors"].items()}
+    free, best = errors[SINGLE], errors[TRUE]
     rows = [["soil water of", *(f"`{n}` {what}" for n in ("2t", "2d") for what in ("RMSE [K]", "gain", "better"))]]
     rms = {title: np.sqrt((e**2).mean(0)) for title, e in errors.items()}
     possible = rms[SINGLE] - np.sqrt((best**2).mean(0))
@@ -111,21 +137,40 @@ def forecasts_table(found: Mapping[str, Any]) -> str:
     return table(rows)
 
 
+def regimes_table(found: Mapping[str, Any]) -> str:
+    """Tabulate the possible gain and the part of it that the best experiment has, by regime, with the root zone."""
+    limited, rows = np.array(found["limited"]), [["columns", "number"]]
+    rows[0] += [f"`{n}` {what}" for n in ("2t", "2d") for what in ("possible gain", "gain")]
+    rows[0] += [f"root zone, {title} [m3 m-3]" for title in (SINGLE, BEST)]
+    squares = {title: np.array(values) ** 2 for title, values in found["errors"].items()}
+    whole = (squares[SINGLE] - squares[TRUE]).sum(0)
+    for title, here in (("water limited", limited), ("others", ~limited)):
+        free, best, true = (np.sqrt(squares[t][here].mean(0)) for t in (SINGLE, BEST, TRUE))
+        share = (squares[SINGLE] - squares[TRUE])[here].sum(0) / whole
+        cells = [text for k in range(2) for text in
+                 (f"{100.0 * share[k]:.0f} %", f"{(free[k] - best[k]) / (free[k] - true[k]):.2f}")]  # fmt: skip
+        soil = [np.sqrt((np.array(found["soil"][t])[here] ** 2).mean()) for t in (SINGLE, BEST)]
+        rows.append([title, f"{here.sum()}", *cells, *(f"{e:.4f}" for e in soil)])
+    return table(rows)
+
+
 def recovery(dataset: Path) -> dict[str, dict[str, list[float]]]:
     """Return the root-zone RMSE at the start and after :data:`RECOVERY_DAYS`, by bias and experiment."""
-    twin = Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings())
+    twin = held_out_twin(dataset)
     return {title: recovery_of(twin, bias, RECOVERY_DAYS, OFTEN) for title, bias in BIASES.items()}
 
 
 def recovery_of(twin: Twin, bias: float, days: tuple[int, ...], often: int) -> dict[str, list[float]]:
     """Make the runs of a twin from ecLand's soil water plus ``bias`` standard deviations; see :func:`recovery`."""
-    columns = [twin.layout.prognostic.index(n) for n in SOIL]
+    columns = torch.tensor([twin.layout.prognostic.index(n) for n in SOIL])
     true = twin.truth[0][:, twin.columns(SOIL)]
     before, soil = twin.background, twin.limited(true + bias * twin.anomalies.std(-1))
-    twin.background = before.index_copy(1, torch.tensor(columns), soil)
+    b = climatological(twin, twin.settings.background)
     try:
-        b = climatological(twin, twin.settings.background)
-        runs = {SINGLE: single_run(twin), EXTENDED: extended_run(twin, ("swvl1",), b),
+        twin.background = before.index_copy(1, columns, torch.cat([soil[:, :-1], true[:, -1:]], 1))
+        above = extended_run(twin, ("swvl1",), b)
+        twin.background = before.index_copy(1, columns, soil)
+        runs = {SINGLE: single_run(twin), EXTENDED: extended_run(twin, ("swvl1",), b), ABOVE: above,
                 "ensemble": ensemble_run(twin, ()), TRANSFORM: ensemble_run(twin, ("swvl1",))}  # fmt: skip
     finally:
         twin.background = before
@@ -146,8 +191,7 @@ def recovery_table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 def year_of_cycles(dataset: Path) -> dict[str, list[float]]:
     """Return for each experiment the RMSE of seen columns early and late in a year, the water added, and rain."""
-    twin = Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings(), starts=("01-02",), days=YEAR_DAYS)
-    return year_of(twin, OFTEN_A_YEAR)
+    return year_of(held_out_twin(dataset, starts=("01-02",), days=YEAR_DAYS), OFTEN_A_YEAR)
 
 
 def year_of(twin: Twin, often: int) -> dict[str, list[float]]:

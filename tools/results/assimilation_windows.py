@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.support.atomic import complete_file
-from tools.results.assimilation import ALL, OFTEN, PAGE, SYSTEMS, YEAR, held_out
 from tools.results.pages import Blocks, paragraph, table
-from tools.results.steps import SCORED, Inputs, checksum_of, key_of, once
-from tools.results.twin import Settings, Twin, root_zone_error, single_run
+from tools.results.steps import Inputs, checksum_of
+from tools.results.twin import root_zone_error, single_run
+from tools.results.twin_experiments import ALL, OFTEN, PAGE, SYSTEMS, YEAR, held_out, held_out_twin, twin_result
 from tools.results.twin_snow import SnowTwin, snow_scores
 from tools.results.twin_windows import compare_windows
 
@@ -36,12 +34,8 @@ SNOW = {
 def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return their blocks of the page."""
     assert inputs.reference is not None
-    reference, found = inputs.reference, {}
-    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
-    for name, make in (("windows", windows), ("snow", snow)):
-        path = inputs.folder / f"assimilation-{name}.json"
-        once(path, key, lambda path=path, make=make: _save(path, make(reference)))
-        found[name] = json.loads(path.read_text(encoding="utf-8"))
+    made = (("windows", windows), ("snow", snow))
+    found = {name: twin_result(inputs.folder, name, inputs.reference, make) for name, make in made}
     execution = found["windows"].pop("execution")
     origin = f"By `make results ONLY={PART}`, with `{DEFAULT}` (SHA-256 `{checksum_of(DEFAULT)[:12]}`, {execution})."
     return {
@@ -52,14 +46,9 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     }
 
 
-def _save(path: Path, content: Any) -> None:
-    with complete_file(path) as partial:
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-
-
 def windows(dataset: Path) -> dict[str, Any]:
     """Return RMSE of the root zone by experiment, and the execution."""
-    twin = Twin(dataset, DEFAULT, YEAR, held_out(dataset), 0, Settings())
+    twin = held_out_twin(dataset)
     error, seen = root_zone_error(twin, single_run(twin)), twin.observed["swvl1"].isfinite().sum(0) >= OFTEN
     free = {
         "all": float(error[-1].square().mean().sqrt()), "seen": float(error[-1][seen].square().mean().sqrt()),

@@ -92,6 +92,16 @@ def once(result: Path, key: Mapping[str, Any], make: Callable[[], object]) -> Pa
     return result
 
 
+def once_json(result: Path, key: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+    """Make JSON content unless it exists and was made with the same key, and return it as it is read back."""
+
+    def save() -> None:
+        with complete_file(result) as partial:
+            partial.write_text(json.dumps(make()) + "\n", encoding="utf-8")
+
+    return json.loads(once(result, key, save).read_text(encoding="utf-8"))
+
+
 def copy_figure(made: Path, name: str) -> None:
     """Copy a figure to the documentation."""
     with complete_file(ROOT / "docs" / "figures" / name) as partial:

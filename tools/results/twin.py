@@ -117,15 +117,15 @@ class Run:
         Degrees of freedom for signal, all analyses together.
     used : Tensor, shape (row,)
         Number of observations that were used.
-    added : Tensor, shape (row,)
-        Water that all analyses added, less what they took away [kg m-2].
+    added : Tensor, shape (row,), optional
+        Water that all analyses of the extended filter added, less what they took away [kg m-2].
     """
 
     soil: Tensor
     spread: Tensor
     signal: Tensor
     used: Tensor
-    added: Tensor
+    added: Tensor | None = None
 
 
 class Twin:
@@ -161,7 +161,7 @@ class Twin:
         self.model: Model = BlockStep(self.step)
         self.layout = StepLayout(self.step.inputs, self.step.outputs)
         stored = StoredFields(dataset, (*self.step.inputs, *(n for n in ERRORS if n not in self.step.inputs)))
-        self._names, self._points, self._stored = stored.names, points, stored
+        self._names, self.points, self._stored = stored.names, points, stored
         self.places = np.tile(stored.latitudes[points], len(starts)), np.tile(stored.longitudes[points], len(starts))
         years = list(range(first_year, year))
         self.dates = [np.datetime64(f"{year}-{d}") for d in starts]
@@ -178,7 +178,7 @@ class Twin:
 
     def _read(self, date: np.datetime64, n: int) -> np.ndarray:
         first = int(np.searchsorted(self._stored.dates, date))
-        return self._stored.read(first, first + n, self._points)
+        return self._stored.read(first, first + n, self.points)
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Return the positions of variables in :attr:`truth`."""
@@ -279,7 +279,7 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
     first = twin.background[:, [layout.prognostic.index(n) for n in SOIL]]
     slot = twin.start(twin.members_weather[0], twin.limited(first + s.inflation * draws))
     drift = torch.tensor(MODEL_ERROR)
-    signal, used, added, soil, spread = torch.zeros(rows), torch.zeros(rows), torch.zeros(rows), [], []
+    signal, used, soil, spread = torch.zeros(rows), torch.zeros(rows), [], []
     for k in range(1, twin.days * STEPS_A_DAY + 1):
         end = twin.slot(k, twin.members_weather[k])
         out = twin.model(slot, end)
@@ -290,7 +290,6 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
             observed = _checked(twin, names, k, slot, predicted)
             error, background = variances(names, s.equivalent), water.permute(1, 2, 0).contiguous()
             made, information = ensemble_analysis(background, predicted, observed, error, to_spread=s.to_spread)
-            added = added + mass((made - background).mean(-1))
             water, signal = made.permute(2, 0, 1).contiguous(), signal + information
             used = used + observed.isfinite().sum(-1)
         if last := k % STEPS_A_DAY == 0:
@@ -300,7 +299,7 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
         if last:
             soil.append(water.mean(0))
             spread.append(torch.cat([water.std(0), root_zone(water).std(0)[..., None]], -1))
-    return Run(torch.stack(soil), torch.stack(spread), signal, used, added)
+    return Run(torch.stack(soil), torch.stack(spread), signal, used)
 
 
 def _of_the_ground(twin: Twin, names: Sequence[str], k: int, predicted: Tensor) -> Tensor:
@@ -328,7 +327,7 @@ def single_run(twin: Twin) -> Run:
         window = AssimilationWindow(twin.model, twin.layout, slot, twin.day(day), ROOTS, ROOTS)
         slot = window.after(window.background)
         soil.append(slot[:, twin.layout.columns(SOIL)])
-    return _single(soil, *torch.zeros(3, len(slot)))
+    return without_members(soil, *torch.zeros(3, len(slot)))
 
 
 def extended_run(
@@ -376,10 +375,11 @@ def extended_run(
             m = _jacobian(whole, x, covariance, "differences", rng)
             covariance = m @ made.covariance @ m.mT + growth
         soil.append(slot[:, layout.columns(SOIL)])
-    return _single(soil, signal, used, added)
+    return without_members(soil, signal, used, added)
 
 
-def _single(soil: Sequence[Tensor], signal: Tensor, used: Tensor, added: Tensor) -> Run:
+def without_members(soil: Sequence[Tensor], signal: Tensor, used: Tensor, added: Tensor | None = None) -> Run:
+    """Return the result of a run without members, whose spread is zero, from the soil (row, layer) of each day."""
     found = torch.stack(list(soil))
     return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used, added)
 

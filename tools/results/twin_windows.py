@@ -22,9 +22,9 @@ from tools.results.twin import (
     Run,
     Twin,
     climatological,
-    mass,
     root_zone_error,
     variances,
+    without_members,
 )
 
 #: Half of the finite difference of a factor of rain, and its error in the background, that of the weather.
@@ -68,7 +68,7 @@ WINDOWS = {
 def window_run(twin: Twin, names: Sequence[str], s: WindowSettings) -> Run:
     """Run through windows, each with its analysis, and return the soil at the end of each day."""
     slot, soil, layout = twin.start(twin.weather[0]), [], twin.layout
-    signal, used, added = torch.zeros(3, len(slot))
+    signal, used = torch.zeros(2, len(slot))
     for first in range(0, twin.days, s.days):
         ends = torch.cat([twin.day(d) for d in range(first, first + s.days)])
         rain = [_factor(d) for d in range(s.days)] if s.rain else []
@@ -92,15 +92,13 @@ def window_run(twin: Twin, names: Sequence[str], s: WindowSettings) -> Run:
         )  # fmt: skip
         x = background + made.increments
         x = torch.cat([twin.limited(x[:, : len(ROOTS)]), x[:, len(ROOTS) :].clamp_min(0.0)], -1)
-        added = added + mass((x - background)[:, : len(ROOTS)])
         signal, used = signal + made.signal, used + observed.isfinite().sum(-1)
         every = AssimilationWindow(
             twin.model, layout, slot, ends, [*ROOTS, *rain], SOIL, range(STEPS_A_DAY, len(ends) + 1, STEPS_A_DAY)
         )
         soil += every(x).unflatten(-1, (s.days, len(SOIL))).unbind(1)
         slot = every.after(x)
-    found = torch.stack(soil)
-    return Run(found, torch.zeros(*found.shape[:2], len(SOIL) + 1), signal, used, added)
+    return without_members(soil, signal, used)
 
 
 def _factor(day: int) -> ForcingFactor:

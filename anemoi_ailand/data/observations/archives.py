@@ -14,13 +14,13 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.data.observations.rows import SNOW_DEPTH, ObservationRows, in_units, make_rows
+from anemoi_ailand.data.observations.rows import RELATIVE_HUMIDITY, SNOW_DEPTH, ObservationRows, in_units, make_rows
 
 #: Variables of IODA by their names in the group ``ObsValue``.
 IODA = {
     "airTemperatureAt2M": "2t", "airTemperature": "2t", "dewpointTemperatureAt2M": "2d", "dewPointTemperature": "2d",
     "soilMoistureVolumetric": "swvl1", "volumetricSoilMoisture": "swvl1", "totalSnowDepth": SNOW_DEPTH,
-    "snowCoverFraction": "snowc",
+    "snowCoverFraction": "snowc", "relativeHumidityAt2M": RELATIVE_HUMIDITY, "relativeHumidity": RELATIVE_HUMIDITY,
 }  # fmt: skip
 
 #: Variables of ODB-2 by ``varno``. ECMWF's table of variables.

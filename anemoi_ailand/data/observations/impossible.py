@@ -28,7 +28,7 @@ def without_impossible(values: np.ndarray, name: str, where: str) -> np.ndarray:
     values : numpy.ndarray
         Values of any shape in the unit of the table, NaN where there is none.
     name : str
-        Variable: a name of the table, or ``sde`` for snow depth.
+        Variable: a name of the table, ``sde`` or ``2r``.
     where : str
         File, for the message.
 

@@ -39,15 +39,16 @@ def read_observations(paths: Sequence[str | Path]) -> ObservationRows:
     or (row,) under the names of the variables, with ``NAME_error`` if known, in units that they state; or it is IODA,
     with groups ``ObsValue``, ``ObsError`` and ``MetaData``. ``*.odb`` is ODB-2 and ``*.bufr`` are SYNOP reports.
 
-    Rows without a value are left out, and with a warning those with a value that is not possible.
+    Rows without a value are left out, and with a warning those with a value that is not possible and those that repeat
+    another one.
 
     Raises
     ------
     FileNotFoundError
         No file fits.
     ValueError
-        A file has no observations in a known form, or places or times that are none; or more than a tenth of the values
-        of a variable, in all files, are not possible.
+        A file has no observations in a known form, or places, times or errors that are none; all files together have no
+        value; or more than a tenth of the values of a variable, in all files, are not possible.
     """
     parts = []
     for path in [found for pattern in paths for found in _files(pattern)]:
@@ -59,21 +60,16 @@ def read_observations(paths: Sequence[str | Path]) -> ObservationRows:
         check_coordinates(rows.latitudes, rows.longitudes, path)
         if np.isnat(rows.times).any():
             raise ValueError(f"The observations '{path}' have {np.isnat(rows.times).sum()} rows without a time.")
-        if (rows.errors <= 0.0).any():
-            raise ValueError(f"The observations '{path}' have errors of zero or less. Give standard deviations.")
+        if (rows.errors <= 0.0).any() or np.isinf(rows.errors).any():
+            raise ValueError(f"The observations '{path}' have errors of zero or less, or infinite ones. Give standard "
+                             "deviations, and leave an unknown one empty.")  # fmt: skip
         LOG.info("%d observations in %s: %s", len(rows), path, ", ".join(np.unique(rows.names)))
         parts.append(rows)
-    return _told(_possible(ObservationRows.joined(parts)), paths)
-
-
-def _told(rows: ObservationRows, paths: Sequence[str | Path]) -> ObservationRows:
-    """Return rows, and warn if files have none, or some more than once, which weigh as often."""
-    if paths and not len(rows):
-        LOG.warning("The observations %s have no row with a value: nothing is corrected.", [*map(str, paths)])
-    same = np.rec.fromarrays([rows.times, rows.latitudes, rows.longitudes, rows.names.astype(str), rows.values])
-    if more := len(rows) - len(np.unique(same)):
-        LOG.warning("%d of %d observations are given more than once, and weigh as often. Remove them.", more, len(rows))
-    return rows
+    joined = ObservationRows.joined(parts)
+    if parts and not len(joined):
+        raise ValueError(f"There is no value in the observations {[str(p) for p in paths]}. Give files with values, or "
+                         "none at all for a run without observations.")  # fmt: skip
+    return _once(_possible(joined))
 
 
 def _possible(rows: ObservationRows) -> ObservationRows:
@@ -85,6 +81,19 @@ def _possible(rows: ObservationRows) -> ObservationRows:
         where = f"'{files[0]}'" + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
         values[own] = without_impossible(values[own], str(name), where)
     return rows.take(np.isfinite(values))
+
+
+def _once(rows: ObservationRows) -> ObservationRows:
+    """Return the rows without repetitions, as of a report that two files have: used twice, it would count twice."""
+    columns = {n: getattr(rows, n) for n in ("names", "times", "latitudes", "longitudes", "elevations", "values")}
+    again = pd.DataFrame(columns).duplicated().to_numpy()
+    if again.any():
+        first = rows.take(again).take(slice(1))
+        LOG.warning(
+            "%d of %d observations repeat another one in time, place, variable and value, the first %s at %s. They are "
+            "left out.", again.sum(), len(rows), first.names[0], first.times[0],
+        )  # fmt: skip
+    return rows.take(~again)
 
 
 def _files(pattern: str | Path) -> list[Path]:
@@ -111,6 +120,9 @@ def read_csv(path: Path) -> ObservationRows:
             f"The table '{path}' has no column {missing}; it has {list(table)}. Needed are {list(COLUMNS)}, and if "
             f"known {list(FURTHER)}."
         )
+    if len(table) and pd.api.types.is_numeric_dtype(table["time"]) and table["time"].notna().any():
+        raise ValueError(f"The times in '{path}' are numbers such as {table['time'].iloc[0]}. Give text such as "
+                         "2022-06-01T06:00, in UTC or with its zone.")  # fmt: skip
     try:
         times = pd.to_datetime(table["time"], utc=True, format="ISO8601").dt.tz_localize(None).to_numpy()
         values = {c: table[c].to_numpy(float) for c in ("latitude", "longitude", "value", *FURTHER) if c in table}

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,16 +17,34 @@ from anemoi_ailand.variables import Range, match_name, names, variable
 #: Snow depth [m], observed although the table of variables has mass and density only.
 SNOW_DEPTH = "sde"
 
+#: Relative humidity at 2 m over water [1], GRIB's short name; the table of variables has the dewpoint.
+RELATIVE_HUMIDITY = "2r"
+
 #: Units of observations that are not in the table.
-_FURTHER = {SNOW_DEPTH: "m"}
+_FURTHER = {SNOW_DEPTH: "m", RELATIVE_HUMIDITY: "1"}
 _LENGTHS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
-#: Range of snow depth that is possible [m]; the largest on record is 11.8 m, on Mount Ibuki in 1927.
-_POSSIBLE: dict[str, Range] = {SNOW_DEPTH: (0.0, 15.0)}
+#: Ranges that are possible: snow depth [m], whose largest on record is 11.8 m, on Mount Ibuki in 1927; relative
+#: humidity [1], which instruments in fog report a little too high.
+_POSSIBLE: dict[str, Range] = {SNOW_DEPTH: (0.0, 15.0), RELATIVE_HUMIDITY: (0.0, 1.05)}
 
 
 @dataclass(frozen=True)
-class ObservationRows:
+class Rows:
+    """Base of tables whose columns are arrays (row, ...), or such tables themselves."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: np.ndarray | slice) -> Self:
+        """Return some rows, by position or mask."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen: dict[str, Any] = {n: v.take(rows) if isinstance(v, Rows) else v[rows] for n, v in columns.items()}
+        return replace(self, **chosen)
+
+
+@dataclass(frozen=True)
+class ObservationRows(Rows):
     """Observations, one row each; all arrays have shape (row,).
 
     Attributes
@@ -35,7 +54,7 @@ class ObservationRows:
     latitudes, longitudes : numpy.ndarray
         Degrees.
     names : numpy.ndarray
-        Variable: a name of the table, or ``sde`` for snow depth.
+        Variable: a name of the table, ``sde`` for snow depth, or ``2r`` for relative humidity at 2 m.
     values, errors : numpy.ndarray
         Value and standard deviation of its error, in the unit of the table; an unknown error is NaN.
     elevations : numpy.ndarray
@@ -52,13 +71,6 @@ class ObservationRows:
     errors: np.ndarray
     elevations: np.ndarray
     sources: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def take(self, rows: np.ndarray) -> ObservationRows:
-        """Return some rows, by position or mask."""
-        return ObservationRows(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     @staticmethod
     def joined(parts: Sequence[ObservationRows]) -> ObservationRows:
@@ -105,14 +117,14 @@ def possible_range(name: str) -> Range:
 
 def other_units(name: str) -> dict[str, Conversion]:
     """Return the units that are mistaken for that of an observed variable, with their conversions to it."""
-    if name in _FURTHER:
+    if name == SNOW_DEPTH:
         return {unit: (factor, 0.0) for unit, factor in _LENGTHS.items() if factor != 1.0}
-    return CONVERSIONS.get(table_units(name), {})
+    return CONVERSIONS.get(observed_units(name), {})
 
 
 def in_units(values: np.ndarray, units: str | None, name: str, where: str, *, error: bool = False) -> np.ndarray:
     """Convert values by the unit that a file states; an ``error`` is a difference, so that offsets do not apply."""
-    if name in _FURTHER:
+    if name == SNOW_DEPTH:
         if units is not None and units not in _LENGTHS:
             raise ValueError(f"'{name}' in '{where}' has units '{units}'. Give one of {list(_LENGTHS)}.")
         return values * _LENGTHS[units or "m"]

@@ -101,7 +101,7 @@ def test_three_ways_to_the_jacobian_give_similar_analyses(world):
 @pytest.fixture(scope="module")
 def results(world):
     """Experiments of two realisations that are the same."""
-    return xr.concat([assimilation.of_twin(world, POINTS)] * 2, "realisation", join="exact")
+    return xr.concat([assimilation.of_twin(world)] * 2, "realisation", join="exact")
 
 
 def test_tables_hold_all_experiments(results, monkeypatch):
@@ -110,10 +110,14 @@ def test_tables_hold_all_experiments(results, monkeypatch):
     rows = [line.strip("| ").split(" | ") for line in assimilation.errors_table(results).splitlines()[2:]]
     assert [row[:2] for row in rows[:3]] == [["none", "ensemble"], ["none", "single run"], ["`swvl1`", "ETKF"]]
     assert len({len(row) for row in rows}) == 1
-    assert rows[0][3] == rows[0][5] == "1.00 (1.00-1.00)" and "nan" not in " ".join(map(" ".join, rows))
+    assert rows[0][3] == rows[0][5] == "1.00 ± 0.00 (1.00-1.00)" and "nan" not in " ".join(map(" ".join, rows))
     errors = assimilation.last_errors(results, seen=False)
     value, low, high = assimilation.ratio(errors, "ETKF `swvl1`", assimilation.OPEN)
     assert low < value < high
+    half = errors.copy()
+    half[{"realisation": 1}] = xr.where(half["experiment"] == assimilation.OPEN, half[1], 0.5 * half[1])
+    ratios = np.array([1.0, 0.5]) * assimilation.ratio(errors[:1], "ETKF `swvl1`", assimilation.OPEN)[0]
+    assert assimilation.spread_of_ratio(half, "ETKF `swvl1`", assimilation.OPEN) == pytest.approx(ratios.std(ddof=1))
     layers = assimilation.layers_table(results).splitlines()
     assert layers[0].endswith("| root zone |") and len(layers) == 2 + 1 + len(assimilation.SYSTEMS)
 
@@ -145,6 +149,12 @@ def test_forecasts_from_the_soil_of_ecland_gain_all(world):
     rows = [line.strip("| ").split(" | ") for line in assimilation_cycles.forecasts_table(found).splitlines()[2:]]
     assert rows[0][2:4] == ["-", "-"] and rows[-1][2] == rows[-1][5] == "1.00"
     assert len(rows) == 2 + 2 * len(assimilation.SYSTEMS) and float(rows[-1][1]) < float(rows[0][1])
+    n = len(found["limited"])
+    found["limited"] = [k < n // 2 for k in range(n)]
+    limited, others = assimilation_cycles.regimes_table(found).splitlines()[2:]
+    assert limited.startswith(f"| water limited | {n // 2} |") and others.startswith(f"| others | {n - n // 2} |")
+    share = [int(row.split(" | ")[2].removesuffix(" %")) for row in (limited, others)]
+    assert sum(share) == pytest.approx(100, abs=1)
 
 
 def test_observations_take_a_bias_of_the_soil_away(world):
@@ -156,7 +166,7 @@ def test_observations_take_a_bias_of_the_soil_away(world):
     for free, filter_ in ((assimilation.SINGLE, assimilation.EXTENDED), ("ensemble", assimilation.TRANSFORM)):
         assert found[filter_][0] == start > found[filter_][2] and found[filter_][2] < found[free][2]
     rows = assimilation_cycles.recovery_table({"wet": found}).splitlines()[2:]
-    assert len(rows) == 4 and all(row.startswith("| wet | ") for row in rows)
+    assert len(rows) == 5 and all(row.startswith("| wet | ") for row in rows)
 
 
 def test_water_of_the_analyses_is_counted(world):

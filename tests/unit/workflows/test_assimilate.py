@@ -245,6 +245,30 @@ def test_final_state_starts_a_run(result, tmp_path, monkeypatch):
         np.testing.assert_array_equal(found["swvl1"].values[1:], run["swvl1"].values)
 
 
+@pytest.mark.parametrize("method", ["sekf", "etkf"])
+def test_relative_humidity_is_observed(tmp_path, method, without_report):
+    """Drier air than that of the model dries the soil; equivalents are those of temperature and dewpoint."""
+    data = ail.open_data("$AILAND_SAMPLE").to_xarray((DAYS[0], DAYS[0]), ["2t", "2d"])
+    t, d = (torch.from_numpy(data[n].values.copy()) for n in ("t2m", "d2m"))
+    dry = 0.8 * ail.relative_humidity(t, d).numpy()
+    rows = [(data.time.values[k], *place, "2r", v) for k in (1, 2, 3) for place, v in
+            zip(places(data), dry[k], strict=True)]  # fmt: skip
+    pd.DataFrame(rows, columns=["time", "latitude", "longitude", "variable", "value"]).to_csv(tmp_path / "dry.csv")
+    folder = assimilate(**options(tmp_path, observations=tmp_path / "dry.csv", end=DAYS[0], errors={"2r": 0.1},
+                                  method=method, members={"number": 20}, first_guess_limit=9.0))  # fmt: skip
+    with xr.open_dataset(folder / "increments.nc") as increments, xr.open_dataset(folder / "feedback.nc") as rows:
+        water = increments["swvl1"].sum("time")
+        assert water.mean() < 0 and (water[water != 0] < 0).mean() > 0.7
+        used = rows.where(rows["status"] == 0, drop=True)
+        assert (used["variable"] == "2r").all() and np.abs(used["residual"]).mean() < np.abs(used["departure"]).mean()
+        if method == "sekf":  # the analysis is one run, whose outputs are in its file
+            with xr.open_dataset(folder / "analysis.nc") as analysis:
+                at = used["point"].astype(int), ((used["stamp"] - np.datetime64(DAYS[0])) / np.timedelta64(6, "h"))
+                t, d = (torch.from_numpy(analysis[n].values)[at[1].astype(int).values - 1, at[0].values]
+                        for n in ("t2m", "d2m"))  # fmt: skip
+            np.testing.assert_allclose(used["analysis"], ail.relative_humidity(t, d), rtol=1e-5)
+
+
 def test_longer_windows_and_iterations(tmp_path, observations, without_report):
     """4D-Var over 48 h with rain factors changes precipitation; passive variables are compared and change nothing."""
     folder = assimilate(
