@@ -74,7 +74,9 @@ def by_fraction(sensors: Sequence[Sensor], where: str) -> list[Sensor]:
     named = {s.name: s for s in sensors}
     needed = ("slhf", "sshf", "rnet", GROUND)
     if missing := [n for n in needed if n not in named or not len(named[n].times)]:
-        raise missing_correction(where, [{"rnet": "net radiation", GROUND: "ground heat flux"}.get(n, n) for n in missing])
+        raise missing_correction(
+            where, [{"rnet": "net radiation", GROUND: "ground heat flux"}.get(n, n) for n in missing]
+        )
     times = named["slhf"].times
     for name in needed[1:]:
         times = np.intersect1d(times, named[name].times)

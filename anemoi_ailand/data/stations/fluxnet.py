@@ -146,8 +146,7 @@ def _fluxes(header: Sequence[str], closure: str, path: Path) -> dict[str, tuple[
     missing = [rows[n][0] for n in _CORRECTED if corrected and rows[n][0] not in header and _FLUXES[n][0] in header]
     if missing:
         raise missing_correction(str(path), missing)
-    found = {n: r for n, r in rows.items() if r[0] in header and (n != GROUND or closure == FRACTION)}
-    return found  # type: ignore[return-value]
+    return {n: r for n, r in rows.items() if r[0] in header and (n != GROUND or closure == FRACTION)}  # type: ignore[misc]
 
 
 def _soil(header: Sequence[str], site: Site, notes: list[str]) -> list[tuple[str, str, str, float]]:

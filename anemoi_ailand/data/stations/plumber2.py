@@ -91,8 +91,8 @@ def read_plumber2(
     """
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         name = str(dataset.attrs.get("site_code") or path.stem.split("_")[0])
-        site = (sites or {}).get(name) or _place(dataset, path)
         _check(dataset, path)
+        site = (sites or {}).get(name) or _place(dataset, path)
         starts, ends, offset, notes = _clock(dataset, site, path)
         sensors = []
         for row, (raw, flag) in _chosen(dataset, fluxes.closure, path).items():
