@@ -108,7 +108,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self.anchor, self.fraction = (float(config.training.method.get(n) or 0.0) for n in ("anchor", "fraction"))
         if self.anchor and start is None:
             raise ValueError("`land.anchor` needs the network that it anchors to. Give it as `land.base`, or set 0.")
-        self._base = [start]  # in a list, so that it is no part of the checkpoint
+        self._base = [start]  # in a list, which keeps it out of the checkpoint
         del detach_every, checkpoint_every, execution, jacobian, others, base, observed, anchor, fraction
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
@@ -236,9 +236,10 @@ class LandTraining(TrainingHooks, SingleTraining):
         """Return the departure from the base in variables without observations, as a mean over steps."""
         losses = []
         for name, fields in predicted.items():
-            wanted: Any = self.data_indices[name].data.output.full
-            seen = targets[name][..., wanted.to(targets[name].device)]
-            scale = self.loss[name].scaler.tensors[INCREMENT_SCALER][1].to(fields)
+            indices: Any = self.data_indices[name]
+            loss: Any = self.loss[name]
+            seen = targets[name][..., indices.data.output.full.to(targets[name].device)]
+            scale = loss.scaler.tensors[INCREMENT_SCALER][1].to(fields)
             losses.append(anchor_loss(fields, torch.cat([y[name] for y in base], dim=1), seen, scale))
         return sum(losses[1:], losses[0])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-#: Least sum of the turbulent fluxes, upward, of which a fraction is known [W m-2].
+#: Least sum of the turbulent fluxes, upward, for a known fraction [W m-2].
 LEAST_ENERGY = 50.0
 
 #: Error of an evaporative fraction that counts as much as a change of 6 h of another variable [1].

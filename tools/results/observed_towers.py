@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,9 @@ DEPTHS = (0.05, 0.2)
 
 #: Scored fluxes, and soil moisture of the layers of the probes.
 FLUXES, SOIL = ("slhf", "sshf"), ("swvl1", "swvl2")
+
+#: Joining of runs, whose places are the same.
+_JOIN: dict[str, Any] = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "outer"}
 
 #: Fewest days with values of all models.
 FEWEST_DAYS = 60
@@ -120,8 +124,8 @@ def read_towers(inputs: Inputs, folder: Path) -> tuple[list[Tower], str]:
 
 def joined(station: Station, parts: Sequence[tuple[dict[str, xr.Dataset], xr.Dataset]], faults: int) -> Tower:
     """Join the runs of a tower on one regular axis."""
-    series = {label: xr.concat([s[label] for s, _ in parts], "time") for label in (REFERENCE, DEFAULT)}
-    forcing = xr.concat([f for _, f in parts], "time")
+    series = {label: xr.concat([s[label] for s, _ in parts], "time", **_JOIN) for label in (REFERENCE, DEFAULT)}
+    forcing = xr.concat([f for _, f in parts], "time", **_JOIN)
     stamps = forcing["time"].values
     times = np.arange(stamps.min(), stamps.max() + 1, np.timedelta64(24 // PER_DAY, "h"))
     at = {"time": times}

@@ -23,7 +23,7 @@ from anemoi_ailand.support.options import suggestion
 RAW, BOWEN, FRACTION = "raw", "bowen", "evaporative-fraction"
 CLOSURES = (RAW, BOWEN, FRACTION)
 
-#: Least available energy, and least sum of the turbulent fluxes, of which a fraction is known [W m-2].
+#: Least available energy, and least sum of the turbulent fluxes, for a known fraction [W m-2].
 LEAST_ENERGY = 50.0
 
 

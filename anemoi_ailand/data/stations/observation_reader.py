@@ -44,7 +44,7 @@ class ObservationReader:
     Attributes
     ----------
     gaps : bool
-        True: missing values are no fault here.
+        True: values may be missing.
     stations : list of Station
         Stations, one a point.
     """

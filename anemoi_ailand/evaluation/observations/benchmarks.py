@@ -103,7 +103,7 @@ def fit(x: np.ndarray, y: np.ndarray, clusters: int = 1) -> Regression:
     number = max(1, min(clusters, len(y) // fewest))
     centres = scaled.mean(0, keepdims=True)
     if number > 1:
-        centres = kmeans2(scaled, number, minit="++", seed=np.random.default_rng(0), missing="warn")[0]
+        centres = kmeans2(scaled, number, minit="points", seed=np.random.default_rng(0), missing="warn")[0]
         members = np.bincount(cKDTree(centres).query(scaled)[1], minlength=number)
         centres = centres[members >= min(fewest, members.max())]
     cluster = cKDTree(centres).query(scaled)[1]

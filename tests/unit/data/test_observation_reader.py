@@ -24,7 +24,7 @@ PLACES = [(float(SAMPLE.reader.latitudes[k]), float(SAMPLE.reader.longitudes[k])
 
 @pytest.fixture(scope="module")
 def towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two towers at points of the sample, the second of which measures soil moisture in the last half only."""
+    """Two towers at points of the sample; the second measures soil moisture in the last half only."""
     folder = tmp_path_factory.mktemp("towers")
     rows = np.arange(480)
     for k, place in enumerate(PLACES):
