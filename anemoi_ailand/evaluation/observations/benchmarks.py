@@ -94,8 +94,8 @@ def fit(x: np.ndarray, y: np.ndarray, clusters: int = 1) -> Regression:
     >>> import numpy as np
     >>> from anemoi_ailand.evaluation.observations.benchmarks import fit
     >>> x = np.linspace(0.0, 1.0, 50)[:, None]
-    >>> fit(x, 2.0 * x[:, 0] - 1.0)(np.array([[0.5]])).round(6)
-    array([0.])
+    >>> fit(x, 2.0 * x[:, 0] - 1.0)(np.array([[1.0]])).round(6)
+    array([1.])
     """
     spread = x.std(0)
     scale = np.where(spread > 0.0, spread, 1.0)
