@@ -19,9 +19,14 @@ class Diagnose(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add("observations", metavar="FILE", help="NetCDF or zarr (time, point) with slhf, sshf, t2m, d2m, swvl1 ...")
+        add(
+            "observations",
+            metavar="FILE",
+            help="NetCDF or zarr (time, point) with slhf, sshf, t2m, d2m, swvl1 ...; or files of towers",
+        )
         add("--dataset", required=True, help="forcing, static fields and output of the physical model at the points")
         add_checkpoint(command_parser)
+        add("--start", metavar="DATE", help="first date of the observations that are used (default: all)")
         add(
             "--error-years",
             type=int,
@@ -38,8 +43,8 @@ class Diagnose(Command):
         from anemoi_ailand.workflows.diagnose import diagnose  # slow to import
 
         folder = diagnose(
-            args.observations, args.dataset, args.output, checkpoint=args.checkpoint, error_years=args.error_years,
-            candidates=args.candidates, execution=args.execution,
+            args.observations, args.dataset, args.output, checkpoint=args.checkpoint, start=args.start,
+            error_years=args.error_years, candidates=args.candidates, execution=args.execution,
         )  # fmt: skip
         lines = (folder / "diagnosis.md").read_text(encoding="utf-8").splitlines()
         sys.stdout.write(f"{lines[2]}\nReport: {folder / 'diagnosis.md'}\n")

@@ -25,7 +25,7 @@ from anemoi_ailand.variables import VARIABLES
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower")
+LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower", "stations")
 
 #: Suffix of an Anemoi dataset.
 ZARR = ".zarr"
@@ -61,17 +61,20 @@ def open_reader(
         are expanded and ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
         File of the constant fields, unless it accompanies the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi', 'tower'}
+    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi', 'tower', 'stations'}
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
-        ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only; never found by ``auto``).
+        ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only). ``stations``: observations of
+        towers and soil moisture networks, with gaps. ``auto`` finds all but the last two.
     **options
         Options of the reader: ``mapping`` for a dataset of Anemoi with other names and units, a packaged one such as
         ``ailand-v1`` or a YAML file (:mod:`~anemoi_ailand.data.mapping.declaration`); ``point_id`` for the layout
         ``native`` (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``,
         ``forecast``, ``restart_hours`` and ``leave_out`` for ``grib``
         (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
-        those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``.
+        those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``, and of
+        :func:`~anemoi_ailand.data.stations.observation_reader.open_observations` for ``stations``, where ``at`` is a
+        path.
 
     Returns
     -------
@@ -124,6 +127,13 @@ def _opened(
                 "Remove it."
             )
         return DatasetReader(dataset if mapping is None else mapped_path(dataset, mapping))
+    if layout == "stations":
+        from anemoi_ailand.data.stations.observation_reader import open_observations
+
+        known = [*inspect.signature(open_observations).parameters][1:]
+        check_known(options, known, "The layout 'stations'", ("path", "layout"))
+        at = options.pop("at", None)
+        return open_observations(path, at=at if at is None else open_reader(at), **options)
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []
     layout = detect(files) if layout == "auto" else layout

@@ -9,7 +9,7 @@ In a recipe::
       ecland:
         path: $AILAND_SAMPLE          # folder, file, list, glob, {date:strftime(%Y)}; $VAR, not ${VAR}
         static: null                  # file of the constant fields, unless it accompanies the others
-        layout: auto                  # reference, native, land, grib
+        layout: auto                  # reference, native, land, grib; stations: observations, with gaps
         variables: all                # names of the table; all: those of the files, sun and calendar, labels of points
         drop: []                      # names to leave out
         hourly_rain: false            # whether `all` has the rain of each hour of the step, which no training needs
@@ -72,6 +72,9 @@ class EcLandSource(Source):
         self.marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
         if self.reader.climate_class is not None:
             self.marks["climate_class"] = self.reader.climate_class
+        self._gaps = getattr(self.reader, "gaps", False)  # of observations, whose reader has checked them
+        if self._gaps and variables == "all":
+            variables = list(self.reader.variables)
         self.names = _names(self.reader, variables, drop, tuple(self.marks), hourly_rain)
         self._check_all_dates(getattr(getattr(context, "recipe", None), "dates", None))
         LOG.info("%d variables at %d points from %s", len(self.names), len(self.points), self.reader.name)
@@ -102,10 +105,11 @@ class EcLandSource(Source):
         read = [n for n in names if n not in MARKS and n not in computed]
         if read:
             values = self.reader.read(read, dates)[..., self.points]
-            selection.check_finite(values, read, dates, self.reader, self.points)
             out[[at[n] for n in read]] = values
-            check_period(self._checker, dict(zip(read, values, strict=True)), dates, (lat, lon))
-            _warn(self._checker)
+            if not self._gaps:
+                selection.check_finite(values, read, dates, self.reader, self.points)
+                check_period(self._checker, dict(zip(read, values, strict=True)), dates, (lat, lon))
+                _warn(self._checker)
         return out
 
 

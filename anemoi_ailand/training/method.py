@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,18 @@ from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.datasets import include_others
 from anemoi_ailand.training.fine_tuning import start_from, take_weights
-from anemoi_ailand.training.increment_loss import OF_SNOW, weigh_by_snow
+from anemoi_ailand.training.increment_loss import INCREMENT_SCALER, OF_SNOW, weigh_by_snow
 from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.throughput import planned_rollouts
 from anemoi_ailand.training.truncated import truncated_loss
+from anemoi_ailand.training.tuning_terms import anchor_loss, fraction_loss
 
 #: Batches between two logged values of the loss; each costs as much as a small layer.
 SHOW_EVERY = 5
+
+#: Latent and sensible heat flux.
+TURBULENT = ("slhf", "sshf")
 
 Fields = dict[str, Tensor]
 
@@ -74,6 +79,12 @@ class LandTraining(TrainingHooks, SingleTraining):
     observed : dict, optional
         Observations as targets; see :func:`~anemoi_ailand.training.observations.open_observed`.
 
+    anchor : float, optional
+        Weight of the departure from ``base`` in variables without observations; see
+        :mod:`~anemoi_ailand.training.tuning_terms`.
+    fraction : float, optional
+        Weight of the evaporative fraction of observed fluxes.
+
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
     Raises
@@ -84,7 +95,8 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
                  execution: str | None = None, jacobian: Any = None, others: Any = None,
-                 base: str | None = None, observed: Any = None, **runtime: Any) -> None:  # fmt: skip
+                 base: str | None = None, observed: Any = None, anchor: float = 0.0,
+                 fraction: float = 0.0, **runtime: Any) -> None:  # fmt: skip
         include_others(runtime, config)
         path = config.training.method.get("base")
         start = start_from(path, runtime) if path else None
@@ -93,7 +105,11 @@ class LandTraining(TrainingHooks, SingleTraining):
             take_weights(self.model.model, start, path)
         if (config.training.method.get("observed") or {}).get("dataset") is not None:
             accept_missing(self.model)
-        del detach_every, checkpoint_every, execution, jacobian, others, base, observed, start
+        self.anchor, self.fraction = (float(config.training.method.get(n) or 0.0) for n in ("anchor", "fraction"))
+        if self.anchor and start is None:
+            raise ValueError("`land.anchor` needs the network that it anchors to. Give it as `land.base`, or set 0.")
+        self._base = [start]  # in a list, which keeps it out of the checkpoint
+        del detach_every, checkpoint_every, execution, jacobian, others, base, observed, anchor, fraction
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
@@ -198,6 +214,7 @@ class LandTraining(TrainingHooks, SingleTraining):
     def _piece(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[Tensor, Fields]:
         """Return the contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
         predictions: list[Fields] = []
+        start = x
         every = self.checkpoint_every
         for a in range(first, last, every or last - first):
             b = min(a + (every or last - first), last)
@@ -206,15 +223,54 @@ class LandTraining(TrainingHooks, SingleTraining):
             else:
                 done, x = checkpoint(self._unroll, x, batch, a, b, n_steps, use_reentrant=False)
             predictions += done
-        loss, _, _ = self._loss(predictions, batch, first)
+        loss, predicted, targets = self._loss(predictions, batch, first)
+        if self.fraction:
+            loss = loss + self.fraction * (last - first) * self._fraction_loss(predicted, targets)
+        if self.anchor:
+            with torch.no_grad():
+                base = self._unroll(start, batch, first, last, n_steps, self._of_base)[0]
+            loss = loss + self.anchor * (last - first) * self._anchor_loss(base, predicted, targets)
         return loss / n_steps, x
 
-    def _unroll(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[list[Fields], Fields]:
-        """Predict steps ``first`` to ``last - 1``; return also the input of step ``last``."""
+    def _anchor_loss(self, base: list[Fields], predicted: Fields, targets: Fields) -> Tensor:
+        """Return the departure from the base in variables without observations, as a mean over steps."""
+        losses = []
+        for name, fields in predicted.items():
+            indices: Any = self.data_indices[name]
+            loss: Any = self.loss[name]
+            seen = targets[name][..., indices.data.output.full.to(targets[name].device)]
+            scale = loss.scaler.tensors[INCREMENT_SCALER][1].to(fields)
+            losses.append(anchor_loss(fields, torch.cat([y[name] for y in base], dim=1), seen, scale))
+        return sum(losses[1:], losses[0])
+
+    def _fraction_loss(self, predicted: Fields, targets: Fields) -> Tensor:
+        """Return the error of the evaporative fraction, as a mean over steps."""
+        losses = []
+        for name, fields in predicted.items():
+            indices: Any = self.data_indices[name]
+            post, column = self.model.post_processors[name], indices.model.output.name_to_index
+            if missing := [n for n in TURBULENT if n not in column]:
+                raise ValueError(f"`land.fraction` needs {list(TURBULENT)}, and the network has no {missing}. Set 0.")
+            truth = post(targets[name], in_place=False)[..., indices.data.output.full.to(targets[name].device)]
+            own = post(fields, in_place=False)
+            latent, sensible = ((own[..., column[n]], truth[..., column[n]]) for n in TURBULENT)
+            losses.append(fraction_loss(latent[0], sensible[0], (latent[1], sensible[1])))
+        return sum(losses[1:], losses[0])
+
+    def _unroll(
+        self,
+        x: Fields,
+        batch: Fields,
+        first: int,
+        last: int,
+        n_steps: int,
+        by: Callable[[Fields], Fields] | None = None,
+    ) -> tuple[list[Fields], Fields]:
+        """Predict steps ``first`` to ``last - 1``, by another network if given; return the input of step ``last``."""
         task: Any = self.task
         predictions, x = [], dict(x)  # the task changes its argument
         for i in range(first, last):
-            y = self._advance(x)
+            y = self._advance(x) if by is None else by(x)
             predictions.append(y)
             if i + 1 < n_steps:
                 x = task.advance_input(
@@ -222,6 +278,14 @@ class LandTraining(TrainingHooks, SingleTraining):
                     grid_shard_slice=self.grid_shard_slice,
                 )  # fmt: skip
         return predictions, x
+
+    def _of_base(self, x: Fields) -> Fields:
+        base: Any = self._base[0]
+        device = next(iter(x.values())).device
+        if next(base.parameters()).device != device:
+            base.to(device)
+        y: Fields = base(x)
+        return y
 
     def _advance(self, x: Fields) -> Fields:
         if self._compiled is not None and self.training and n_rows(x) == self._compiled.rows:

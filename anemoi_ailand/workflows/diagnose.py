@@ -24,6 +24,8 @@ import xarray as xr
 from anemoi_ailand.data.land_data import LandData, open_data
 from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.observations.rows import in_units
+from anemoi_ailand.data.stations.observation_reader import open_observations
+from anemoi_ailand.data.stations.station_reader import kind_of
 from anemoi_ailand.evaluation.diagnosis.candidates import CANDIDATES, Candidate
 from anemoi_ailand.evaluation.diagnosis.diagnosis_text import diagnosis_text, strata_table
 from anemoi_ailand.evaluation.diagnosis.evidence import (
@@ -43,6 +45,7 @@ from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.stepper import LandStepper, load
 from anemoi_ailand.support.atomic import check_earlier, complete_folder
+from anemoi_ailand.support.dates import bounds_of
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points
@@ -72,6 +75,9 @@ _STEPS_A_YEAR, _YEAR_SECONDS = 1460, 365.25 * 86400.0
 #: Largest distance of a site from its point [degrees].
 _NEAR = 0.01
 
+#: Attribute of observations that were read from the files of stations.
+_STATIONS = "of_stations"
+
 
 def diagnose(
     observations: str | Path,
@@ -79,6 +85,7 @@ def diagnose(
     output: str | Path,
     *,
     checkpoint: str | Path = "ailand",
+    start: str | None = None,
     error_years: Sequence[int] | None = None,
     candidates: Sequence[str] | None = None,
     execution: str = "auto",
@@ -91,7 +98,8 @@ def diagnose(
     observations : str or Path
         NetCDF or zarr with ``slhf``, ``sshf``, ``2t``, ``2d``, ``swvl1`` ...: any of them, dimensions (time, point) at
         dates of the dataset, coordinates ``latitude`` and ``longitude``, NaN where nothing was measured; in the units
-        that it states, by default those of the table.
+        that it states, by default those of the table. Or a station's own file, or a folder of them, as
+        :func:`~anemoi_ailand.data.stations.observation_reader.open_observations` reads them.
     dataset : str or Path
         Forcing, constant fields and output of the physical model at the same points: the state at the start of the
         observations, and the output in ``error_years``. Its output at the time of the observations is not read.
@@ -99,6 +107,8 @@ def diagnose(
         Folder of the result.
     checkpoint : str or Path
         Inference checkpoint, or the name of a pretrained network.
+    start : str, optional
+        First date of the observations that are used, such as ``2021``; by default all are.
     error_years : list of int, optional
         Years, before the observations, in which the error of the emulator is measured; two or more, by default all.
     candidates : list of str, optional
@@ -130,6 +140,7 @@ def diagnose(
     check_known(chosen, CANDIDATES, "candidates")
     check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
+    seen = within(seen, data, start)
     emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
     case = Case(emulation, seen)
     with complete_folder(Path(output).expanduser(), PROOF) as folder:
@@ -415,6 +426,8 @@ def read_observations(path: str | Path) -> xr.Dataset:
     path = Path(path).expanduser()
     if not path.exists():
         raise not_found(path, "file of observations")
+    if (path.is_dir() and path.suffix != ".zarr") or kind_of(path) is not None:
+        return _of_stations(path)
     found = xr.open_dataset(path, engine="zarr" if path.suffix == ".zarr" else None)
     if not {"latitude", "longitude", "time"} <= set(found.variables) or "point" not in found.dims:
         raise ValueError(
@@ -431,6 +444,36 @@ def read_observations(path: str | Path) -> xr.Dataset:
         values = in_units(field.values, field.attrs.get("units"), str(name), str(path))
         found[name] = field.dims, without_impossible(values, str(name), f"'{path}'")
     return found
+
+
+def within(observed: xr.Dataset, data: LandData, start: str | None = None) -> xr.Dataset:
+    """Return observations from a date on; those of stations end with the dataset, whose period they do not know."""
+    if start is None and not observed.attrs.get(_STATIONS):
+        return observed
+    first = bounds_of(start)[0]
+    chosen = observed.sel(time=slice(first, None))
+    if observed.attrs.get(_STATIONS):
+        chosen = chosen.sel(time=slice(data.coverage.first, data.coverage.last))
+    if not chosen.sizes["time"]:
+        times = observed["time"].values.astype("datetime64[h]")
+        raise ValueError(
+            f"The observations are from {times[0]} to {times[-1]}, the dataset has {data.coverage}"
+            + ("" if first is None else f", and `start` is {start}")
+            + ". Give observations and a dataset of the same years."
+        )
+    return chosen
+
+
+def _of_stations(path: Path) -> xr.Dataset:
+    """Return the observations of station files, as far as they can be diagnosed."""
+    reader = open_observations(path)
+    names = [n for n in reader.variables if n.rstrip("1234") in INSTRUMENTS]
+    if not names:
+        raise ValueError(f"The stations in '{path}' have {list(reader.variables)}, but none of {[*INSTRUMENTS]}.")
+    dates = reader.coverage.dates()
+    fields = {n: (("time", "point"), v) for n, v in zip(names, reader.read(names, dates), strict=True)}
+    places = {"latitude": ("point", reader.latitudes), "longitude": ("point", reader.longitudes)}
+    return xr.Dataset(fields, {"time": np.array(dates, "datetime64[ns]"), **places}, {_STATIONS: True})
 
 
 def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:

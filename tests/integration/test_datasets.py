@@ -20,6 +20,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES
 from tests.support.commands import run_command
+from tests.support.files import times_between, write_plumber2
 
 pytestmark = pytest.mark.slow
 
@@ -200,3 +201,24 @@ def test_dataset_is_opened_like_files(short):
         np.testing.assert_array_equal(made[name], files[name].isel(point=order))
         assert made[name].attrs == files[name].attrs
     np.testing.assert_array_equal(made["latitude"].astype("f4"), files["latitude"].isel(point=order).astype("f4"))
+
+
+def test_recipe_of_observations(tmp_path):
+    """A tower's own file becomes a dataset with gaps, which has the observed variables only."""
+    starts = times_between("2021-05-01", 240, 30)
+    latent = np.where(np.arange(240) < 48, np.nan, 80.0)
+    files = tmp_path / "towers"
+    files.mkdir()
+    write_plumber2(files / "tower.nc", starts, {"Qle": (latent, "W m-2"), "SWC1": (np.full(240, 0.3), "m3 m-3")},
+                   zone="UTC+0")  # fmt: skip
+    changed = recipe(
+        tmp_path / "towers.yaml", "towers", dates={"start": "2021-05-01T06:00:00", "end": "2021-05-05T12:00:00"},
+        input={"ecland": {"path": str(files), "layout": "stations"}},
+    )  # fmt: skip
+    anemoi("create", changed, tmp_path / "observations.zarr")
+    data = open_dataset(str(tmp_path / "observations.zarr"))
+    assert data.variables == ["slhf", "swvl1"]
+    values = data[:, :, 0, 0]
+    np.testing.assert_array_equal(np.isnan(values).sum(0), [4, 0])
+    np.testing.assert_allclose(np.nanmean(values, 0), [-80.0, 0.3], rtol=1e-6)
+    assert data.typed_variables["slhf"].units == VARIABLES["slhf"].units

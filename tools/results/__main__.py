@@ -32,6 +32,7 @@ from tools.results import (
     diagnosis,
     ensembles,
     long_runs,
+    observed_towers,
     real_weather,
     reference_set,
     snow_and_runoff,
@@ -53,6 +54,7 @@ class Part:
 #: Parts by name, the cheap ones first.
 PARTS = {
     real_weather.PART: Part(("towers",), real_weather.renew),
+    observed_towers.PART: Part(("towers",), observed_towers.renew),
     "site": Part(("reference",), commands.renew_site),
     reference_set.PART: Part(("reference",), reference_set.renew),
     snow_and_runoff.PART: Part(("reference", "towers", "real"), snow_and_runoff.renew),

@@ -13,6 +13,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -83,18 +84,28 @@ def copy_year(
         store["data"][k] = values
 
 
-def make_data(dataset: Path, nature: Path, folder: Path, seed: int) -> None:
-    """Write the main dataset, and the observations of each kind, of 2021 at all points that are not held out."""
+def observations(dataset: Path, nature: Path, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return nature and pseudo-towers (time, point) of 2021 at all points that are not held out."""
     data = open_dataset(str(dataset), start=2021, end=2021)
     index, first = data.name_to_index, np.asarray(data[0])[:, 0]
     n_points = int((first[index["held_out"]] < 0.5).sum())
     truth = of_nature(nature, 2021, first[index["point_id"], :n_points])
     rain = np.stack([np.asarray(data[k])[index["avg_tprate"], 0, :n_points] for k in range(len(data.dates))])
-    times = data.dates.astype("datetime64[s]")
-    quarter = local_phase(times, data.latitudes[:n_points], data.longitudes[:n_points])[1]
+    quarter = quarters(data, slice(n_points))
     towers = pseudo_towers(truth, (quarter == 1) | (quarter == 2), rain, seed)
-    kinds = {"main": {}, "towers": {n: v / CLOSURE for n, v in towers.items()}, "nature": truth}
-    for kind, fields in kinds.items():
+    return truth, {n: v / CLOSURE for n, v in towers.items()}
+
+
+def quarters(data: Any, points: Any) -> np.ndarray:
+    """Return the quarter of the local day (time, point)."""
+    return local_phase(data.dates.astype("datetime64[s]"), data.latitudes[points], data.longitudes[points])[1]
+
+
+def make_data(dataset: Path, nature: Path, folder: Path, seed: int) -> None:
+    """Write the main dataset, and the observations of each kind, of 2021 at all points that are not held out."""
+    truth, towers = observations(dataset, nature, seed)
+    n_points = truth[NAMES[0]].shape[1]
+    for kind, fields in {"main": {}, "towers": towers, "nature": truth}.items():
         copy_year(dataset, folder / f"{kind}.zarr", 2021, n_points, fields, N_CHOOSING)
 
 
@@ -111,21 +122,43 @@ def tune(folder: Path, kind: str, preset: str) -> Path:
     return folder / name / "best" / "inference-best.ckpt"
 
 
-def errors(dataset: Path, nature: Path, checkpoint: str | Path) -> np.ndarray:
-    """Return the root mean square error (variable, site) in 2022 at held-out points, of a run over that year."""
-    data = open_dataset(str(dataset), start="2021-12-31T18:00:00", end="2022-12-31T18:00:00")
+def run_of(dataset: Path, checkpoint: str | Path, year: int, held: bool) -> tuple[dict[str, np.ndarray], Any, Any]:
+    """Run over a year at the points that are held out, or at the others; return fluxes (time, point), data, points."""
+    data = open_dataset(str(dataset), start=f"{year - 1}-12-31T18:00:00", end=f"{year}-12-31T18:00:00")
     index = data.name_to_index
-    held = np.flatnonzero(np.asarray(data[0])[index["held_out"], 0] > 0.5)
-    fields = np.stack([np.asarray(data[k])[:, 0, held] for k in range(len(data.dates))])
-    truth = of_nature(nature, 2022, fields[0, index["point_id"]])
+    points = np.flatnonzero((np.asarray(data[0])[index["held_out"], 0] > 0.5) == held)
+    fields = np.stack([np.asarray(data[k])[:, 0, points] for k in range(len(data.dates))])
     land = ail.load(checkpoint, plausibility="off", execution="plain")
     needs = land.needs
     first = dict.fromkeys((*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]))
-    start = {n: fields[0, index[n]] for n in first}
-    state = land.initial(start, data.dates[0].astype("datetime64[s]"), data.latitudes[held], data.longitudes[held])
+    start, places = {n: fields[0, index[n]] for n in first}, (data.latitudes[points], data.longitudes[points])
+    state = land.initial(start, data.dates[0].astype("datetime64[s]"), *places)
     outputs, _ = land.steps(state, {n: fields[1:, index[n]] for n in needs["forcing"]}, len(fields) - 1)
-    run = {n: outputs[..., land.outputs.index(n)].numpy(force=True) for n in NAMES}
+    return {n: outputs[..., land.outputs.index(n)].numpy(force=True) for n in NAMES}, data, points
+
+
+def errors(
+    dataset: Path, nature: Path, checkpoint: str | Path, bias: Mapping[str, np.ndarray] | None = None
+) -> np.ndarray:  # fmt: skip
+    """Return the root mean square error (variable, site) in 2022 at held-out points, of a run over that year.
+
+    ``bias`` (quarter of the local day,) by variable is taken off the run.
+    """
+    run, data, points = run_of(dataset, checkpoint, 2022, held=True)
+    truth = of_nature(nature, 2022, np.asarray(data[0])[data.name_to_index["point_id"], 0, points])
+    if bias is not None:
+        quarter = quarters(data, points)[1:]
+        run = {n: v - bias[n][quarter] for n, v in run.items()}
     return np.stack([np.sqrt(np.square(run[n] - truth[n]).mean(0)) for n in NAMES])
+
+
+def bias_of(dataset: Path, nature: Path, seed: int) -> dict[str, np.ndarray]:
+    """Return the mean difference of the base from the pseudo-towers of 2021 by quarter of the local day."""
+    run, data, points = run_of(dataset, BASE, 2021, held=False)
+    towers, quarter = observations(dataset, nature, seed)[1], quarters(data, points)[1:]
+    return {
+        n: np.array([np.nanmean((run[n] - towers[n][-len(run[n]) :])[quarter == q]) for q in range(4)]) for n in NAMES
+    }
 
 
 def recovery(base: np.ndarray, tuned: np.ndarray, floor: np.ndarray) -> tuple[float, float, float]:
@@ -146,6 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (given.folder / "nature.zarr").exists():
         make_data(given.dataset, given.nature, given.folder, given.seed)
     found = {"base": errors(given.dataset, given.nature, BASE)}
+    bias = bias_of(given.dataset, given.nature, given.seed)
+    found["base, bias corrected by the towers"] = errors(given.dataset, given.nature, BASE, bias)
     for kind, presets in KINDS.items():
         for preset in presets:
             found[f"{kind}, {preset}"] = errors(given.dataset, given.nature, tune(given.folder, kind, preset))

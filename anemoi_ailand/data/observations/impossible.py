@@ -13,6 +13,7 @@ from anemoi_ailand.data.observations.rows import observed_units, other_units, po
 from anemoi_ailand.data.plausibility.findings import widened
 from anemoi_ailand.data.plausibility.rules import text_of
 from anemoi_ailand.support.units import convert
+from anemoi_ailand.variables import Range
 
 LOG = logging.getLogger(__name__)
 
@@ -20,7 +21,9 @@ LOG = logging.getLogger(__name__)
 MOST, _FIT = 0.1, 0.99
 
 
-def without_impossible(values: np.ndarray, name: str, where: str) -> np.ndarray:
+def without_impossible(
+    values: np.ndarray, name: str, where: str, limits: Range | None = None
+) -> np.ndarray:  # fmt: skip
     """Return values of an observed variable with NaN for those that are not possible, which are warned of.
 
     Parameters
@@ -31,6 +34,8 @@ def without_impossible(values: np.ndarray, name: str, where: str) -> np.ndarray:
         Variable: a name of the table, ``sde`` or ``2r``.
     where : str
         File, for the message.
+    limits : pair of float, optional
+        Possible range; by default that of the variable.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def without_impossible(values: np.ndarray, name: str, where: str) -> np.ndarray:
     >>> without_impossible(np.array([290.0, np.nan]), "2t", "towers.nc")
     array([290.,  nan])
     """
-    limits = possible_range(name)
+    limits = limits or possible_range(name)
     low, high = widened(limits)
     bad = (values < low) | (values > high)  # false of NaN
     if not bad.any():

@@ -22,8 +22,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from anemoi_ailand.data.stations.closure import (
+    BOWEN,
+    FRACTION,
+    MEASURED,
+    FluxOptions,
+    by_fraction,
+    missing_correction,
+)
 from anemoi_ailand.data.stations.sampling import (
-    GOOD_QUALITY,
     check_increasing,
     instants,
     interval_means,
@@ -31,13 +38,10 @@ from anemoi_ailand.data.stations.sampling import (
     offset_of_longitude,
     to_utc,
 )
-from anemoi_ailand.data.stations.sites import Site
-from anemoi_ailand.data.stations.station import ONE, Sensor, Station, converted, make_station
+from anemoi_ailand.data.stations.sites import Site, sensor_depth
+from anemoi_ailand.data.stations.station import GROUND, ONE, Sensor, Station, converted, make_station
 
 LOG = logging.getLogger(__name__)
-
-#: Depth of the first, shallowest soil sensor where the table of sites does not give it [m].
-FIRST_SENSOR_DEPTH = 0.05
 
 START, END = "TIMESTAMP_START", "TIMESTAMP_END"
 _FORMAT = "%Y%m%d%H%M"
@@ -50,6 +54,7 @@ _FLUXES = {
     "rnet": ("NETRAD", "NETRAD_QC", "W m-2", 1.0),
     "nee": ("NEE_VUT_REF", "NEE_VUT_REF_QC", "umolCO2 m-2 s-1", 1.0),
     "gpp": ("GPP_NT_VUT_REF", "NEE_VUT_REF_QC", "umolCO2 m-2 s-1", 1.0),
+    GROUND: ("G_F_MDS", "G_F_MDS_QC", "W m-2", 1.0),
 }
 
 #: The same corrected for the closure of the energy balance; the quality is that of the measured flux.
@@ -75,14 +80,9 @@ def read_fluxnet(
     sites: Mapping[str, Site],
     *,
     per_layer: str = ONE,
-    corrected: bool = False,
-    quality: Sequence[int] = GOOD_QUALITY,
+    fluxes: FluxOptions = MEASURED,
 ) -> Station:
-    """Read one tower from a file with the code of the site in its name.
-
-    ``corrected`` reads ``LE_CORR`` and ``H_CORR``, corrected for energy balance closure, instead of the measured
-    fluxes; ``quality`` lists the flags that are kept.
-    """
+    """Read one tower from a file with the code of the site in its name."""
     code, site = _site(path, sites)
     header = [str(c) for c in pd.read_csv(path, nrows=0).columns]
     table = pd.read_csv(path, usecols=sorted(_read_columns(header)), dtype={START: str, END: str}, na_values=["-9999"])
@@ -92,12 +92,14 @@ def read_fluxnet(
     notes = [f"UTC{offset:+g} h taken from the longitude"] if site.utc_offset is None else []
     starts, ends = to_utc(starts, offset), to_utc(ends, offset)
     sensors = []
-    for name, (column, flag, units, sign) in _fluxes(header, corrected, path).items():
-        values = sign * converted(_good(table, column, flag, quality, notes), units, name, str(path))
-        sensors.append(Sensor(name, *interval_means(starts, ends, values), label=column))
+    for name, (column, flag, units, sign) in _fluxes(header, fluxes.closure, path).items():
+        values = converted(sign * _good(table, column, flag, fluxes.quality, notes), units, name, str(path))
+        sensors.append(Sensor(name, *interval_means(starts, ends, values, fluxes.coverage), label=column))
+    if fluxes.closure == FRACTION:
+        sensors = by_fraction(sensors, str(path))
     middles = starts + (ends - starts) / 2
     for name, column, units, depth in _soil(header, site, notes):
-        values = converted(_good(table, column, f"{column}_QC", quality, notes), units, name, str(path))
+        values = converted(_good(table, column, f"{column}_QC", fluxes.quality, notes), units, name, str(path))
         sensors.append(Sensor(name, *instants(middles, values), depth=(depth, depth), label=column))
     LOG.info("FLUXNET: %s, %d records of '%s', UTC%+g h", code, len(table), path, offset)
     place = (site.latitude, site.longitude, site.elevation)
@@ -137,30 +139,24 @@ def _times(column: pd.Series, path: Path) -> np.ndarray:
         ) from error
 
 
-def _fluxes(header: Sequence[str], corrected: bool, path: Path) -> dict[str, tuple[str, str, str, float]]:
+def _fluxes(header: Sequence[str], closure: str, path: Path) -> dict[str, tuple[str, str, str, float]]:
+    """Return column, flags, unit and sign of the fluxes in a file, as the closure needs them."""
+    corrected = closure == BOWEN
     rows = {n: (_CORRECTED.get(n, r[0]) if corrected else r[0], *r[1:]) for n, r in _FLUXES.items()}
     missing = [rows[n][0] for n in _CORRECTED if corrected and rows[n][0] not in header and _FLUXES[n][0] in header]
     if missing:
-        raise ValueError(
-            f"'{path}' has no {missing}, the fluxes corrected for energy closure. Read the measured ones "
-            "(corrected=False), or leave this site out."
-        )
-    return {n: r for n, r in rows.items() if r[0] in header}  # type: ignore[misc]
+        raise missing_correction(str(path), missing)
+    return {n: r for n, r in rows.items() if r[0] in header and (n != GROUND or closure == FRACTION)}  # type: ignore[misc]
 
 
 def _soil(header: Sequence[str], site: Site, notes: list[str]) -> list[tuple[str, str, str, float]]:
     """Return name, column, unit and depth of the soil sensors whose depth is known or assumed."""
-    depths = dict(enumerate(site.soil_depths or (FIRST_SENSOR_DEPTH,), start=1))
     out = []
     for name, (prefix, units) in _SOIL.items():
         for column in (c for c in header if re.fullmatch(rf"{prefix}\d+", c)):
-            depth = depths.get(int(column.removeprefix(prefix)))
-            if depth is None:
-                notes.append(f"{column}: left out, its depth is not given")
-                continue
-            if not site.soil_depths:
-                notes.append(f"{column}: depth not given, {depth} m assumed")
-            out.append((name, column, units, depth))
+            depth = sensor_depth(site, int(column.removeprefix(prefix)), column, notes)
+            if depth is not None:
+                out.append((name, column, units, depth))
     return out
 
 

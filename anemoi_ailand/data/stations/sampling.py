@@ -93,7 +93,9 @@ def instants(times: np.ndarray, values: np.ndarray) -> Series:
     return stamps[near], values[nearest[near]]
 
 
-def interval_means(starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> Series:
+def interval_means(
+    starts: np.ndarray, ends: np.ndarray, values: np.ndarray, coverage: float = MINIMUM_COVERAGE
+) -> Series:  # fmt: skip
     r"""Return stamps with a mean, and the means over the 6 h that end at them.
 
     .. math:: \bar x_t = \frac{\sum_i w_i x_i}{\sum_i w_i}, \qquad
@@ -101,7 +103,7 @@ def interval_means(starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> 
 
     over the good records :math:`x_i` from :math:`s_i` to :math:`e_i`; a record that straddles a stamp (time zones with
     half hours) counts on both sides in proportion. ``starts``, ``ends`` (UTC) and ``values`` (NaN where bad) have the
-    shape (record,); each record is shorter than 6 h. :math:`c` is :data:`MINIMUM_COVERAGE`.
+    shape (record,); each record is shorter than 6 h. :math:`c` is ``coverage``.
     """
     good = np.isfinite(values)
     if not good.any():
@@ -115,7 +117,7 @@ def interval_means(starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> 
     for index, part in ((window - first, split - begin), (window - first + 1, end - split)):
         np.add.at(weight, index, part / step)
         np.add.at(total, index, part / step * values[good])
-    full = weight >= MINIMUM_COVERAGE - _ROUNDING
+    full = weight >= coverage - _ROUNDING
     stamps = _EPOCH + (np.flatnonzero(full) + first + 1) * STEP
     return stamps, total[full] / weight[full]
 

@@ -4,8 +4,9 @@
 """Coordinates of flux towers. FLUXNET data files omit them, so they are read from an accompanying table.
 
 Two forms are distinguished by their header: FLUXNET's own BIF in CSV (SITE_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE) and
-a plain table with the columns ``site, latitude, longitude`` and optionally ``elevation`` [m], ``utc_offset`` [h] and
-``soil_depths`` (depths of the sensors 1, 2, ... [m], separated by ``;``).
+a plain table with the columns ``site, latitude, longitude`` and optionally ``elevation`` [m], ``utc_offset`` [h],
+``soil_depths`` (depths of the sensors 1, 2, ... [m], separated by ``;``) and ``stamp`` (``start`` or ``end`` of the
+record). NetCDF holds the place of its tower; such a table adds what the file does not say.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import pandas as pd
 
 #: Required columns of a plain table and of a BIF.
 PLAIN, BIF = {"site", "latitude", "longitude"}, {"SITE_ID", "VARIABLE_GROUP", "VARIABLE", "DATAVALUE"}
+
+#: Depth of the first, shallowest soil sensor where the table of sites does not give it [m].
+FIRST_SENSOR_DEPTH = 0.05
 
 _BIF_NAMES = {
     "LOCATION_LAT": "latitude", "LOCATION_LONG": "longitude", "LOCATION_ELEV": "elevation", "UTC_OFFSET": "utc_offset",
@@ -34,6 +38,20 @@ class Site:
     elevation: float = np.nan  #: m
     utc_offset: float | None = None  #: local standard time minus UTC [h]; None: from the longitude
     soil_depths: tuple[float, ...] = ()  #: depth of the soil sensors 1, 2, ... [m]
+    stamp: str | None = None  #: whether stamps are the start or the end of a record; None: as the file says
+
+
+def sensor_depth(site: Site, number: int, label: str, notes: list[str]) -> float | None:
+    """Return the depth of soil sensor 1, 2, ... [m], assumed for the first; None if unknown, with a note."""
+    if site.soil_depths:
+        depth = dict(enumerate(site.soil_depths, start=1)).get(number)
+    else:
+        depth = FIRST_SENSOR_DEPTH if number == 1 else None
+    if depth is None:
+        notes.append(f"{label}: left out, its depth is not given")
+    elif not site.soil_depths:
+        notes.append(f"{label}: depth not given, {depth} m assumed")
+    return depth
 
 
 def is_sites(path: Path) -> bool:
@@ -76,5 +94,5 @@ def _site(row: dict[str, str]) -> Site:
     offset, elevation = row.get("utc_offset", ""), row.get("elevation", "")
     return Site(
         float(row["latitude"]), float(row["longitude"]), float(elevation) if elevation.strip() else np.nan,
-        float(offset) if offset.strip() else None, depths,
+        float(offset) if offset.strip() else None, depths, row.get("stamp", "").strip() or None,
     )  # fmt: skip

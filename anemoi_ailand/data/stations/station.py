@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.stations.sampling import STEP
 from anemoi_ailand.support.sphere import check_coordinates
 from anemoi_ailand.support.units import CO2_FLUX, conversion, same_units, table_units
@@ -25,6 +26,16 @@ SOIL = ("swvl", "stl")
 
 #: Measured quantities without a row in the table, as a sum of rows: net radiation is net short-wave plus net long-wave.
 SUMS: dict[str, tuple[str, ...]] = {"rnet": ("ssr", "str")}
+
+#: Ground heat flux, positive downward, which only the closure of the energy balance needs.
+GROUND = "ground"
+
+#: Values of a half hour that a tower can measure, in unit and sign of the table: the physical ranges of AmeriFlux, and
+#: for soil moisture the porosity of peat. Those beyond are faults of instruments.
+LIMITS: dict[str, tuple[float, float]] = {
+    "slhf": (-900.0, 450.0), "sshf": (-900.0, 450.0), "rnet": (-250.0, 1100.0), GROUND: (-250.0, 400.0),
+    "swvl": (0.0, 0.8), "stl": (233.0, 338.0),
+}  # fmt: skip
 
 #: Use of several sensors in one layer: the one nearest to the middle of the layer, or their mean.
 ONE, MEAN = "one", "mean"
@@ -129,13 +140,16 @@ def soil_layer(depth: Depth) -> int | None:
 
 def target_units(name: str) -> str:
     """Return the unit of the table for a variable, for all layers of a soil variable (``swvl``, ``stl``), or a sum."""
-    if name in SUMS:
-        return target_units(SUMS[name][0])
+    if name in SUMS or name == GROUND:
+        return table_units("ssr")
     return table_units(name if name in VARIABLES else f"{name}1")
 
 
 def converted(values: np.ndarray, units: str | None, name: str, where: str) -> np.ndarray:
-    """Return measured values in the unit of the table for ``name``, float64; refuse a missing or ambiguous unit."""
+    """Return measured values in the unit of the table for ``name``, float64, NaN for those beyond :data:`LIMITS`.
+
+    A warning gives the number of the latter; more than a tenth of them, and a missing or ambiguous unit, are errors.
+    """
     expected = target_units(name)
     if not units or (expected == CO2_FLUX and same_units(units, "kg m-2 s-1")):
         raise ValueError(
@@ -143,7 +157,11 @@ def converted(values: np.ndarray, units: str | None, name: str, where: str) -> n
             "Correct the attribute 'units'; carbon fluxes in e.g. 'umol m-2 s-1' or 'kg CO2 m-2 s-1'."
         )
     factor, offset = conversion(units, expected, name, where)
-    return np.asarray(values, dtype=np.float64) * factor + offset
+    found = np.asarray(values, dtype=np.float64) * factor + offset
+    if name not in LIMITS:
+        return found
+    row = name if name in VARIABLES else f"{name}1" if name in SOIL else "ssr"
+    return without_impossible(found, row, f"'{where}'", LIMITS[name])
 
 
 def _by_variable(sensors: Sequence[Sensor]) -> tuple[dict[str, list[Sensor]], list[str]]:

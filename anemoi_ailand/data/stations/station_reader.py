@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemoi_ailand.data.stations.closure import RAW, FluxOptions
 from anemoi_ailand.data.stations.fluxnet import is_fluxnet, read_fluxnet
 from anemoi_ailand.data.stations.ismn import is_ismn, read_ismn
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2
-from anemoi_ailand.data.stations.sampling import GOOD_QUALITY
+from anemoi_ailand.data.stations.sampling import GOOD_QUALITY, MINIMUM_COVERAGE
 from anemoi_ailand.data.stations.sites import Site, is_sites, read_sites
 from anemoi_ailand.data.stations.station import ONE, Station
 from anemoi_ailand.support.disk_errors import not_found
@@ -31,8 +32,7 @@ class Options:
 
     sites: Mapping[str, Site]
     per_layer: str
-    corrected: bool
-    quality: Sequence[int]
+    fluxes: FluxOptions
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,13 @@ ARCHIVES: dict[str, Archive] = {
     ),
     "fluxnet": Archive(
         is_fluxnet,
-        lambda paths, o: [
-            read_fluxnet(p, o.sites, per_layer=o.per_layer, corrected=o.corrected, quality=o.quality) for p in paths
-        ],
+        lambda paths, o: [read_fluxnet(p, o.sites, per_layer=o.per_layer, fluxes=o.fluxes) for p in paths],
         "FLUXNET CSV with half-hourly or hourly records (TIMESTAMP_START as YYYYMMDDHHMM and at least one of LE_F_MDS, "
         "H_F_MDS, NETRAD, NEE_VUT_REF, SWC_F_MDS_1, TS_F_MDS_1)",
     ),
     "plumber2": Archive(
         is_plumber2,
-        lambda paths, o: [read_plumber2(p, corrected=o.corrected, quality=o.quality) for p in paths],
+        lambda paths, o: [read_plumber2(p, o.sites, per_layer=o.per_layer, fluxes=o.fluxes) for p in paths],
         "PLUMBER2 NetCDF (time, y, x with Qle, Qh, Rnet, NEE or GPP)",
     ),
 }
@@ -74,8 +72,9 @@ def read_stations(
     *,
     sites: Mapping[str, Site] | str | Path | None = None,
     per_layer: str = ONE,
-    corrected: bool = False,
+    closure: str = RAW,
     quality: Sequence[int] = GOOD_QUALITY,
+    coverage: float = MINIMUM_COVERAGE,
 ) -> list[Station]:
     """Read stations from files and folders; a folder is searched recursively.
 
@@ -86,15 +85,17 @@ def read_stations(
     kind : str
         A name of :data:`ARCHIVES` reads its files only, and refuses another file given by name; ``auto`` reads all.
     sites : mapping or path, optional
-        Coordinates of FLUXNET towers, see :mod:`anemoi_ailand.data.stations.sites`; tables found in ``paths`` are used
-        as well.
+        Places, clocks and depths of sensors, see :mod:`anemoi_ailand.data.stations.sites`; tables found in ``paths``
+        are used as well. FLUXNET files need them.
     per_layer : str
         Use of several sensors in a soil layer, ``one`` or ``mean``; see
         :func:`~anemoi_ailand.data.stations.station.make_station`.
-    corrected : bool
-        Fluxes of towers corrected for energy closure instead of the measured ones.
+    closure : {'raw', 'bowen', 'evaporative-fraction'}
+        Closure of the energy balance of towers, see :mod:`anemoi_ailand.data.stations.closure`.
     quality : sequence of int
         Quality flags of towers that are kept; ISMN keeps G only.
+    coverage : float
+        Least part of 6 h that has values, for a mean [1].
 
     Returns
     -------
@@ -108,7 +109,7 @@ def read_stations(
     known = dict(sites) if isinstance(sites, Mapping) else read_sites(Path(sites)) if sites is not None else {}
     for path in found.pop(_SITES):
         known = {**read_sites(path), **known}
-    options = Options(known, per_layer, corrected, quality)
+    options = Options(known, per_layer, FluxOptions(closure, tuple(quality), coverage))
     return _usable([s for name, files in found.items() if files for s in ARCHIVES[name].read(files, options)], given)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.files.netcdf import is_netcdf
-from anemoi_ailand.data.stations.plumber2 import standard_offset
+from anemoi_ailand.data.stations.plumber2 import END, START, meaning_of_stamps, zone_offset
 from anemoi_ailand.data.stations.sampling import offset_of_longitude, to_utc
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import nearest, suggestion
@@ -29,8 +29,8 @@ from anemoi_ailand.support.units import Conversion, convert, find_conversion, kn
 
 LOG = logging.getLogger(__name__)
 
-#: Start and end of a record, the two meanings of its stamp, and the column of a mapping that holds the stamps.
-START, END, TIME = "start", "end", "time"
+#: Column of a mapping that holds the stamps.
+TIME = "time"
 
 #: Columns of the stamps in FLUXNET files, and their form.
 _FLUXNET_TIMES = {END: "TIMESTAMP_END", START: "TIMESTAMP_START"}
@@ -61,9 +61,6 @@ _SEPARATORS = ",;\t"
 
 #: A date with the year last; its first two numbers are day and month, or month and day.
 _YEAR_LAST = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}")
-
-#: Name of a time zone at the end of an attribute: its last word, as in "local standard time, UTC+1".
-_ZONE = re.compile(r"[^\s,;]+$")
 
 
 @dataclass(frozen=True)
@@ -328,10 +325,8 @@ def _read_netcdf(path: Path) -> _Table:
                 "of one tower."
             )
         time = dataset[TIME]
-        said = " ".join(str(v) for k, v in time.attrs.items() if k not in ("units", "calendar")).lower()
-        ends = re.search(r"\bend", said) is not None
-        known = ends or "start" in said
-        source = "as the file says" if known else "as in PLUMBER2: the file does not say"
+        said = meaning_of_stamps(time)
+        source = "as the file says" if said else "as in PLUMBER2: the file does not say"
         values, units, place = {}, {}, {}
         for name, array in dataset.variables.items():
             if array.dims[:1] == (TIME,) and name != TIME and np.issubdtype(array.dtype, np.number):
@@ -341,7 +336,7 @@ def _read_netcdf(path: Path) -> _Table:
                 place[str(name)] = float(array.values.squeeze())
         zone = str(time.attrs.get("time_zone", ""))
         stamps = time.values.astype("datetime64[s]")
-        return _Table(stamps, END if ends else START, source, values, units, place, zone, assumed=not known)
+        return _Table(stamps, said or START, source, values, units, place, zone, assumed=said is None)
 
 
 def _without_missing(values: np.ndarray) -> np.ndarray:
@@ -367,11 +362,8 @@ def _offset(given: float | None, zone: str, longitude: float, first: np.datetime
         if not -14.0 <= given <= 14.0:
             raise ValueError(f"The UTC offset is {given:g} h. Give local standard time minus UTC, from -14 to 14 h.")
         return float(given), "as given"
-    last = _ZONE.search(zone.strip())
-    for text in (zone, last[0] if last else ""):
-        hours = standard_offset(text, int(str(first)[:4])) if text else None
-        if hours is not None:
-            return hours, f"as the file says ('{zone}')"
+    if (hours := zone_offset(zone, int(str(first)[:4]))) is not None:
+        return hours, f"as the file says ('{zone}')"
     LOG.warning("No UTC offset is given: it is taken from the longitude. Give it if local time is another.")
     return offset_of_longitude(longitude), "assumed from the longitude"
 

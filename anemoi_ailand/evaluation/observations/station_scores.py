@@ -5,7 +5,8 @@
 
 All pairs of one station and variable are scored over the same stamps: those at which the observation, ecLand and every
 emulator are valid. Soil moisture is not scored where the temperature of the same layer, modelled by ecLand or observed,
-is below :data:`FROZEN_BELOW`, because probes read the lower dielectric constant of ice as a loss of water.
+is below :data:`FROZEN_BELOW`, because probes read the lower dielectric constant of ice as a loss of water. Where the
+reference has the weather, fluxes are compared with empirical benchmarks as well.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from anemoi_ailand.evaluation.display.text import records
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_times, common_variables, match_points
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
+from anemoi_ailand.evaluation.observations.benchmarks import (
+    BENCHMARKS,
+    FLUXES,
+    WEATHER,
+    benchmark_series,
+    predictors,
+)
 from anemoi_ailand.evaluation.observations.confidence import LEVEL, REPLICATES, median_interval
 from anemoi_ailand.evaluation.observations.pair_scores import (
     ANOMALY_WINDOW_DAYS,
@@ -102,16 +110,19 @@ def score_stations(
     rows: list[dict[str, Any]] = []
     used = np.unique([m.point for m in matches])
     indices = {label: index[used] for label, index in points.items()}
+    benchmarks = _benchmarks(matches, names, reference, times, index)
     for batch in _batches(names, len(times) * len(used) * len(models)):
         data = {label: _load(fields, batch, times, indices[label]) for label, fields in models.items()}
-        for match in matches:
+        for k, match in enumerate(matches):
             at = {label: d.isel(point=int(np.searchsorted(used, match.point))) for label, d in data.items()}
-            rows += _station_rows(match.station, batch, at, seed)
+            own = {name: benchmarks[name][k] for name in batch if name in benchmarks}
+            rows += _station_rows(match.station, batch, at, seed, own)
     table = pd.DataFrame(rows).sort_values(["network", "station"], kind="stable", ignore_index=True)
     settings = {
         "maximum_distance_degrees": MAXIMUM_DISTANCE, "minimum_values": MINIMUM_VALUES, "frozen_below_K": FROZEN_BELOW,
         "anomaly_window_days": ANOMALY_WINDOW_DAYS, "confidence_level": LEVEL, "bootstrap_replicates": REPLICATES,
         "seed": seed, "models": list(models), "period": span(times),
+        "benchmarks": list(BENCHMARKS) if benchmarks else [],
     }  # fmt: skip
     return StationScores(table, _summary(table, seed), matches, skipped + apart, settings)
 
@@ -190,8 +201,36 @@ def _load(fields: Fields, names: list[str], times: np.ndarray, points: np.ndarra
     return data.assign({n: sum(data[p] for p in SUMS[n]) for n in names if n in SUMS})
 
 
+def _benchmarks(
+    matches: list[Match], names: list[str], reference: Fields, times: np.ndarray, index: np.ndarray
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return the benchmarks of fluxes by variable and station, at regular times; none without the weather."""
+    fluxes = [n for n in names if n in FLUXES]
+    if missing := [n for n in WEATHER if n not in reference.units]:
+        LOG.info("No benchmarks: '%s' has no %s", reference.path, missing)
+        return {}
+    if not fluxes:
+        return {}
+    used = np.unique([m.point for m in matches])
+    data, regular = _load(reference, list(WEATHER), times, index[used]), _regular(times)
+    weather = [predictors({n: _values(data[n].isel(point=k), regular) for n in WEATHER}) for k in range(len(used))]
+    of_station = [weather[int(np.searchsorted(used, m.point))] for m in matches]
+    places = np.array([m.station.latitude for m in matches]), np.array([m.station.longitude for m in matches])
+    nothing = np.full(len(regular), np.nan)
+    out = {}
+    for name in fluxes:
+        series = [m.station.series for m in matches]
+        seen = [_values(s[name], regular) if name in s else nothing for s in series]
+        out[name] = benchmark_series(of_station, seen, places)
+    return out
+
+
 def _station_rows(
-    station: Station, names: list[str], models: dict[str, xr.Dataset], seed: int
+    station: Station,
+    names: list[str],
+    models: dict[str, xr.Dataset],
+    seed: int,
+    benchmarks: Mapping[str, Mapping[str, np.ndarray]],
 ) -> Iterator[dict[str, Any]]:
     times = _regular(models[REFERENCE]["time"].values)
     for name in (n for n in names if n in station.series):
@@ -200,9 +239,10 @@ def _station_rows(
         sample = np.logical_and.reduce([np.isfinite(s) for s in series.values()])
         if name.startswith("swvl"):
             sample &= ~frozen(name, station.series, models[REFERENCE], times)
-        series = {label: np.where(sample, s, np.nan) for label, s in series.items()}
+        empirical = benchmarks.get(name, {})
+        series = {label: np.where(sample, s, np.nan) for label, s in {**series, **empirical}.items()}
         rng = np.random.default_rng([seed, zlib.crc32(f"{station.network}/{station.name}/{name}".encode())])
-        pairs = [(m, OBSERVATION) for m in models] + [(m, REFERENCE) for m in models if m != REFERENCE]
+        pairs = [(m, OBSERVATION) for m in (*models, *empirical)] + [(m, REFERENCE) for m in models if m != REFERENCE]
         for model, against in pairs:
             for score in pair_scores(series[model], series[against], rng):
                 keys = {"station": station.name, "network": station.network, "variable": name}

@@ -47,7 +47,12 @@ SECTIONS = (
     ("extremes", "Extremes", "The driest, wettest, hottest and coldest 2 %."),
     ("budgets", "Budgets", "Water and energy budgets of reference and forecasts."),
     ("snow", "Snow season", "Dates of onset and melt-out. Positive bias: later than the reference."),
-    ("observations", "Against observations", "Three-way comparison of physical model, emulator and observation."),
+    (
+        "observations",
+        "Against observations",
+        "Three-way comparison of physical model, emulator and observation; fluxes of regressions on the weather (1lin, "
+        "3km27, 6km729) that were fitted at the other sites, or at the own site.",
+    ),
     ("maps", "Maps", "Fields and errors of protocol B."),
 )
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.data.stations.closure import BOWEN, FRACTION, FluxOptions
 from anemoi_ailand.data.stations.fluxnet import is_fluxnet, read_fluxnet
 from anemoi_ailand.data.stations.ismn import is_ismn, read_ismn
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2, standard_offset
 from anemoi_ailand.data.stations.sites import Site
 from anemoi_ailand.data.stations.station import Station
+from anemoi_ailand.data.stations.station_reader import read_stations
 from tests.support.files import (
     CEOP,
     ELEVATION,
@@ -57,14 +59,15 @@ def read(
     **options: Any,
 ) -> Station:
     """Write the fluxes with one quality, and ``more`` as they are, in the form of an archive, and read them."""
+    chosen = FluxOptions(quality=keep, **options)
     if archive == "fluxnet":
         columns = {FLUXNET[n]: v for n, v in fluxes.items()} | (more or {})
         flags = {f"{FLUXNET[n]}_QC": quality for n in fluxes if quality is not None}
-        return read_fluxnet(write_fluxnet(folder / NAME, starts, {**columns, **flags}), SITES, quality=keep, **options)
+        return read_fluxnet(write_fluxnet(folder / NAME, starts, {**columns, **flags}), SITES, fluxes=chosen)
     variables = {PLUMBER2[n][0]: (v, PLUMBER2[n][1]) for n, v in fluxes.items()}
     variables |= {n: (v, "W/m2") for n, v in (more or {}).items()}
     flags = {f"{PLUMBER2[n][0]}_qc": (quality, "-") for n in fluxes if quality is not None}
-    return read_plumber2(write_plumber2(folder / "a.nc", starts, {**variables, **flags}), quality=keep, **options)
+    return read_plumber2(write_plumber2(folder / "a.nc", starts, {**variables, **flags}), fluxes=chosen)
 
 
 @both
@@ -108,10 +111,54 @@ def test_quality_and_missing_values(tmp_path: Path, archive: str) -> None:
 def test_corrected_fluxes(tmp_path: Path, archive: str, name: str) -> None:
     """The corrected flux has the quality of the measured one; a file without it is refused."""
     quality = np.where(np.arange(480) < 12, 3.0, 0.0)
-    station = read(tmp_path, archive, {"slhf": ONES}, quality, more={name: 2 * ONES}, corrected=True)
+    station = read(tmp_path, archive, {"slhf": ONES}, quality, more={name: 2 * ONES}, closure=BOWEN)
     np.testing.assert_array_equal(station.series["slhf"], np.full(39, -2.0))
-    with pytest.raises(ValueError, match=rf"has no .*'{name}'.*corrected=False"):
-        read(tmp_path, archive, {"slhf": ONES}, corrected=True)
+    with pytest.raises(ValueError, match=rf"has no .*'{name}'.*closure: raw"):
+        read(tmp_path, archive, {"slhf": ONES}, closure=BOWEN)
+
+
+GROUND_NAMES = {"fluxnet": "G_F_MDS", "plumber2": "Qg"}
+
+
+@both
+def test_evaporative_fraction_closes_the_balance(tmp_path: Path, archive: str) -> None:
+    """The turbulent fluxes share net radiation less ground heat as measured; little energy has no value."""
+    day = np.where(np.arange(480) < 240, 1.0, 0.1)
+    fluxes = {"slhf": 90 * day, "sshf": 30 * day, "rnet": 200 * day}
+    ground = {GROUND_NAMES[archive]: 40 * day}
+    station = read(tmp_path, archive, fluxes, more=ground, closure=FRACTION)
+    assert set(station.variables) == {"slhf", "sshf", "rnet"}
+    valid = station.series[["slhf", "sshf"]].dropna("time")
+    np.testing.assert_allclose(valid["slhf"], -120.0)
+    np.testing.assert_allclose(valid["sshf"], -40.0)
+    assert valid.sizes["time"] == 20
+    with pytest.raises(ValueError, match=r"has no \['ground heat flux'\], which `closure` needs"):
+        read(tmp_path, archive, fluxes, closure=FRACTION)
+    with pytest.raises(ValueError, match="`closure` is 'fraction'"):
+        read(tmp_path, archive, fluxes, closure="fraction")
+
+
+@both
+def test_impossible_values_are_left_out(tmp_path: Path, archive: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A warning counts them, and they enter no mean; many are an error."""
+    values = 100 * ONES
+    values[60] = 977.0
+    slhf = read(tmp_path, archive, {"slhf": values}).series["slhf"]
+    np.testing.assert_allclose(slhf, -100.0)
+    assert "1 of 480 observations of 'slhf'" in caplog.text
+    assert "the worst is -977 W m-2, possible is -900 to 450 W m-2" in caplog.text
+    with pytest.raises(ValueError, match="are not possible"):
+        read(tmp_path, archive, {"slhf": 1e4 * ONES})
+
+
+@both
+def test_coverage(tmp_path: Path, archive: str) -> None:
+    """Half of the records are enough for a mean where the option says so."""
+    values = np.where(np.arange(480) % 2, np.nan, 1.0)
+    assert read(tmp_path, archive, {"slhf": values}).variables == []
+    assert read(tmp_path, archive, {"slhf": values}, coverage=0.5).series.sizes["time"] == 40
+    with pytest.raises(ValueError, match="`coverage` is 80"):
+        FluxOptions(coverage=80)
 
 
 @both
@@ -184,6 +231,29 @@ def test_plumber2_downward_flux_keeps_its_sign(tmp_path: Path) -> None:
     attributes = {"standard_name": "surface_downward_latent_heat_flux"}
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"Qle": (ONES, "W/m2")}, attributes=attributes)
     assert float(read_plumber2(path).series["slhf"].mean()) == 1.0
+
+
+def test_netcdf_of_time_alone_with_probes_and_a_table_of_sites(tmp_path: Path) -> None:
+    """PALS fluxes without a clock: the table of sites gives clock, meaning of the stamps and depths of probes."""
+    ends = STARTS + np.timedelta64(30, "m")
+    fields = {"Qle": ((HOUR >= 12) * 100.0, "W m-2"), "SWC1": (0.3 * ONES, "m3 m-3"), "SWC2": (0.2 * ONES, "m3 m-3")}
+    data = xr.Dataset({n: ("time", v, {"units": u}) for n, (v, u) in fields.items()}, {"time": ends})
+    data = data.assign(latitude=LATITUDE, longitude=LONGITUDE)
+    data.to_netcdf(tmp_path / "Bondville_Flux.nc")
+    sites = {"Bondville": Site(LATITUDE, LONGITUDE, utc_offset=0.0, soil_depths=(0.05, 0.2), stamp="end")}
+    [given] = read_stations(tmp_path, sites=sites)
+    slhf = given.series["slhf"].dropna("time")
+    np.testing.assert_array_equal(slhf[:4], [0.0, 0.0, -100.0, -100.0])
+    assert slhf["time"].values[0] == np.datetime64("1998-06-01T06:00")
+    assert float(given.series["swvl2"].mean()) == pytest.approx(0.2)
+    [alone] = read_stations(tmp_path)
+    assert "SWC2: left out, its depth is not given" in alone.notes
+    data["SWC2"].attrs["depth"] = 0.5
+    data["time"].attrs = {"stamp": "end of the half hour", "time_zone": "local standard time, UTC+0"}
+    data.to_netcdf(tmp_path / "Bondville_Flux.nc")
+    [own] = read_stations(tmp_path)
+    assert own.variables == ["slhf", "swvl1", "swvl3"]
+    xr.testing.assert_equal(own.series["slhf"], given.series["slhf"])
 
 
 def test_plumber2_standard_offset() -> None:

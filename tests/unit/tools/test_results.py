@@ -68,6 +68,7 @@ def test_every_block_of_the_pages_is_filled():
     renewed_pages = {
         "reference-set.md",
         "real-weather.md",
+        "observed-towers.md",
         "snow-and-runoff.md",
         "long-runs.md",
         "ensembles.md",

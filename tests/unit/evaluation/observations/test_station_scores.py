@@ -197,3 +197,29 @@ def test_stations_are_matched_to_points_that_all_models_have(world):
     result = score_stations([near, at_first], world["reference"], fields)
     assert (len(result.matches), len(result.skipped)) == (1, 1)
     assert len(score_stations([near, at_first], world["reference"]).matches) == 2
+
+
+def test_fluxes_are_compared_with_benchmarks_where_the_weather_is_known(world):
+    """Two distant sites whose flux follows the sun: the regression of the other site errs less than a wrong ecLand."""
+    sun = np.maximum(0.0, 300.0 * np.sin(np.arange(N) * np.pi / 2))[:, None] + 50.0 * np.random.default_rng(2).random(
+        (N, 3)
+    )
+    mild = {"avg_t": 285.0, "avg_q": 0.005, "avg_sp": 1e5, "avg_u": 3.0, "avg_v": 0.0, "avg_tprate": 0.0,
+            "avg_sdlwrf": 300.0}  # fmt: skip
+    fields = {"slhf": -0.3 * sun + 30.0, "avg_sdswrf": sun, **{n: np.full((N, 3), v) for n, v in mild.items()}}
+    reference = fields_of(world["times"], fields, **PLACES)
+    stations = [
+        make_station(f"s{k}", "n", (PLACES["latitude"][k], PLACES["longitude"][k], 0.0),
+                     [Sensor("slhf", world["times"], -0.3 * sun[:, k])])
+        for k in (0, 1)
+    ]  # fmt: skip
+    table = score_stations(stations, reference).table
+    rmse = table[(table["metric"] == "rmse") & (table["station"] == "s0")].set_index("model")["value"]
+    assert list(rmse.index) == ["ecLand", "1lin", "3km27", "6km729"] + [
+        f"{n}, own site" for n in ("1lin", "3km27", "6km729")
+    ]
+    assert rmse["ecLand"] == pytest.approx(30.0, abs=1e-3)
+    assert (rmse.drop("ecLand") < 1.0).all()
+    assert set(table["against"]) == {"observation"}
+    without = fields_of(world["times"], {"slhf": fields["slhf"]}, **PLACES)
+    assert set(score_stations(stations, without).table["model"]) == {"ecLand"}
