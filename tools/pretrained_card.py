@@ -24,7 +24,7 @@ of 6 h. It ships with anemoi-ailand and is made by `tools/make_pretrained.py`; l
 |---|---|
 | file | `{file}`, {megabytes:.2f} MB, {parameters} parameters |
 | SHA-256 | `{sha256}` |
-| made | {date}, commit {commit}, seed {seed}, {steps} steps, {minutes} minutes |
+| made | {date}, commit {commit}, seed {seed}, {steps} steps, {minutes} minutes{stages} |
 | with | Python {python}, {versions} |
 
 ## Training
@@ -128,7 +128,8 @@ def card(record: dict[str, Any]) -> str:
         sources=f"\n\n{fill(SOURCES, WIDTH)}" if observed else "",
         **{k: record[k] for k in ("name", "file", "licence", "parameters", "sha256")},
         megabytes=record["size"] / 1e6, minutes=round(training["seconds"] / 60), recipe=data["recipe"],
-        commands="\n".join(training["commands"]), **{k: training[k] for k in ("date", "seed", "steps", "python")},
+        commands="\n".join(training["commands"]), stages=stages_of(training["commands"]),
+        **{k: training[k] for k in ("date", "seed", "steps", "python")},
         commit=training["commit"] or "unknown", versions=", ".join(f"{k} {v}" for k, v in training["versions"].items()),
         n_all=sum(points.values()), n_trained=points["trained"], n_held_out=points["held_out"],
         others="".join(f"; {other(o)}" for o in others),
@@ -141,6 +142,11 @@ def card(record: dict[str, Any]) -> str:
         b_first=b.get("first", "none")[:10], b_last=b.get("last", "none")[:10], long_run=table_b(record["long_run"]),
         b_caveat="" if b.get("first", "9999") >= "2022" else "The long run passes through the years of training. ",
     )  # fmt: skip
+
+
+def stages_of(commands: list[str]) -> str:
+    """Say that numbers are those of the last stage, if there is more than one."""
+    return f" (the last of {len(commands)} stages)" if len(commands) > 1 else ""
 
 
 def other(dataset: dict[str, Any]) -> str:

@@ -167,9 +167,13 @@ def training_text(network: str) -> str:
     training, data = record["training"], record["data"]
     of = {k: data["points"][k] for k in (TRAINED, HELD_OUT)}
     chosen = enumeration(list(dict.fromkeys(data["chosen"])))
+    stages = len(training["commands"])
+    steps = (
+        f"{training['steps']:,} steps" if stages == 1 else f"{stages} stages, the last of {training['steps']:,} steps,"
+    )
     return paragraph(
         f"{sum(of.values())} points, 2018 to 2022; {of[HELD_OUT]} points are held out. `{network}` was trained with "
-        f"the configuration `{training['config']}` in {training['steps']:,} steps on {of[TRAINED]} points in "
+        f"the configuration `{training['config']}` in {steps} on {of[TRAINED]} points in "
         f"{' to '.join(data['trained'])}, and selected by the validation in {chosen}; the [command and all "
         f"details](../guide/pretrained.md) are in its model card (`anemoi-ailand pretrained`)."
     )
