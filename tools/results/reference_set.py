@@ -167,10 +167,8 @@ def training_text(network: str) -> str:
     training, data = record["training"], record["data"]
     of = {k: data["points"][k] for k in (TRAINED, HELD_OUT)}
     chosen = enumeration(list(dict.fromkeys(data["chosen"])))
-    stages = len(training["commands"])
-    steps = (
-        f"{training['steps']:,} steps" if stages == 1 else f"{stages} stages, the last of {training['steps']:,} steps,"
-    )
+    steps, stages = f"{training['steps']:,} steps", len(training["commands"])
+    steps = steps if stages == 1 else f"{stages} stages, the last of {steps},"
     return paragraph(
         f"{sum(of.values())} points, 2018 to 2022; {of[HELD_OUT]} points are held out. `{network}` was trained with "
         f"the configuration `{training['config']}` in {steps} on {of[TRAINED]} points in "
