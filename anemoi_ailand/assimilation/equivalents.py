@@ -30,7 +30,7 @@ def relative_humidity(temperature: Tensor, dewpoint: Tensor) -> Tensor:
     >>> import torch
     >>> from anemoi_ailand import relative_humidity
     >>> relative_humidity(torch.tensor([293.15, 293.15]), torch.tensor([293.15, 283.15]))
-    tensor([1.0000, 0.5250])
+    tensor([1.0000, 0.5252])
     """
     a, b = TETENS_WATER
     return torch.exp(
