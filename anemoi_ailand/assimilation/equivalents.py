@@ -29,8 +29,8 @@ def relative_humidity(temperature: Tensor, dewpoint: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> from anemoi_ailand import relative_humidity
-    >>> relative_humidity(torch.tensor([293.15, 293.15]), torch.tensor([293.15, 283.15])).round(decimals=3).tolist()
-    [1.0, 0.525]
+    >>> relative_humidity(torch.tensor([293.15, 293.15]), torch.tensor([293.15, 283.15]))
+    tensor([1.0000, 0.5252])
     """
     a, b = TETENS_WATER
     return torch.exp(
