@@ -50,7 +50,8 @@ def test_notebooks_run_and_show_what_is_stored(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     monkeypatch.delenv("MPLBACKEND", raising=False)  # figures belong into the notebook
     assert [path.stem for path in NOTEBOOKS] == [
-        "assimilate", "evaluate_a_checkpoint", "gradients", "run_a_site", "train_a_small_network",
+        "assimilate", "evaluate_a_checkpoint", "from_towers_to_a_diagnosis", "gradients", "run_a_site",
+        "train_a_small_network",
     ]  # fmt: skip
     with ThreadPoolExecutor(2) as pool:  # two cores
         executed = list(pool.map(lambda path: run(path, tmp_path / path.stem), NOTEBOOKS))
