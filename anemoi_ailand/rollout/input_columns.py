@@ -20,7 +20,7 @@ from anemoi_ailand.rollout.forcing.records import in_table_units, is_dataset, ke
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.support.options import nearest
-from anemoi_ailand.variables import VARIABLES, variable
+from anemoi_ailand.variables import VARIABLES, is_model_error, variable
 
 #: Dates for which sun and calendar are computed ahead of steps one by one, and the largest number of points.
 _DATES_AHEAD, _FEW = 16, 64
@@ -142,7 +142,7 @@ def _check_names(record: Mapping[str, Any]) -> None:
     """Refuse fields by unknown names: sun, rain by the hour and what rules need are optional, and missed by no one."""
     if is_dataset(record):  # files hold what they like
         return
-    if unknown := [n for n in record if n not in _NAMES]:
+    if unknown := [n for n in record if n not in _NAMES and not is_model_error(str(n))]:
         near = nearest(str(unknown[0]), sorted(_NAMES))
         known = f"Nearest to '{unknown[0]}': {near}" if near else "The names are in `anemoi_ailand.VARIABLES`"
         raise ValueError(f"The fields have {unknown}, unknown to the land. {known}. Correct the names, or omit them.")
