@@ -126,7 +126,7 @@ def test_an_error_in_a_block_is_raised(step, rows):
 @pytest.mark.parametrize(("options", "name"), [({"threads": 0}, "threads"), ({"block_rows": -1}, "block_rows")])
 def test_numbers_must_be_positive(step, options, name):
     """The error names option and number."""
-    with pytest.raises(ValueError, match=f"`{name}` is .* Give 1 or more"):
+    with pytest.raises(ValueError, match=f"`{name}` is .* Give a whole number of at least 1"):
         BlockStep(step, **options)
 
 
