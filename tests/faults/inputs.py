@@ -516,7 +516,7 @@ UNSEEN = [
          "everywhere"),
     Case("vegetation that no training has", WARNING, "no point of the training has vegetation type 20",
          both(put(20, "tvl"), put(0.4, "cvl"), put(0.0, "cvh"))),
-    Case("wind that no training has", WARNING, "which was -16", put(30.0, "avg_u")),
+    Case("wind that no training has", WARNING, "which was -17", put(30.0, "avg_u")),
     Case("snow that no training has", WARNING, "which was 0 to",
          both(put(2500.0, "sd", point=0), put(1.0, "snowc", point=0), put(300.0, "rsn", point=0),
               put(0.0, "slw", point=0))),

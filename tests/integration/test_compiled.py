@@ -35,7 +35,9 @@ def test_it_is_taken_and_repeats_bitwise(cache, data):
     state = land.initial(data)
     rows = state.columns.repeat(60, 1), land.forcing_columns(state, data).repeat(60, 1)
     whole, expected = step.of_slots(*rows), plain.of_slots(*rows)
-    difference = (whole - expected) / expected.std(0).clamp_min(1e-6)
+    spread = expected.std(0).clamp_min(1e-6)
+    spread[step.outputs.index("slw")] = 0.1  # kg m-2; hardly any snow is wet in January
+    difference = (whole - expected) / spread
     assert difference.square().mean().sqrt() < 5e-3
     for n in (1, 15, 44, 100):
         assert torch.equal(step.of_slots(*(r[:n] for r in rows)), whole[:n])

@@ -11,11 +11,11 @@ import torch
 import xarray as xr
 
 import anemoi_ailand as ail
-from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
 from anemoi_ailand.workflows import check_checkpoint as module
 from anemoi_ailand.workflows.check import check
 from anemoi_ailand.workflows.check_checkpoint import check_checkpoint, is_checkpoint
 from tests.faults.faults import words
+from tests.support.land import FORMER
 
 
 def test_a_packaged_network_is_sound(tmp_path):
@@ -32,7 +32,7 @@ def test_a_packaged_network_is_sound(tmp_path):
 def test_a_checkpoint_of_unknown_checksum(tmp_path):
     """The report says that a run would refuse it, and what is known without reading it; trusted, it is read."""
     path = tmp_path / "mine.ckpt"
-    shutil.copy(pretrained_checkpoint("ailand-small"), path)
+    shutil.copy(FORMER, path)
     folder, wrong = check_checkpoint(path, tmp_path / "report")
     assert len(wrong) == 1 and "Python pickle" in wrong[0]
     assert "not known to anybody" in (folder / "report.md").read_text()
@@ -68,6 +68,6 @@ def test_data_are_compared_with_the_training_of_a_network(tmp_path):
     assert (folder / "novelty.png").stat().st_size > 1000
     with xr.open_dataset(folder / "novelty.nc") as novelty:
         assert novelty.sizes["point"] == 44 and float(novelty["beyond"].max()) > 0.15
-    shutil.copy(pretrained_checkpoint("ailand-small"), tmp_path / "mine.ckpt")
+    shutil.copy(FORMER, tmp_path / "mine.ckpt")
     with pytest.raises(ValueError, match=words("data against a checkpoint without a record")):
         check(tmp_path / "windy.nc", tmp_path / "report", checkpoint=tmp_path / "mine.ckpt")
