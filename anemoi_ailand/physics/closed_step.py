@@ -43,11 +43,13 @@ from anemoi_ailand.physics.snow_pack import (
 )
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
+    diffuse,
     heat_capacity,
     heat_conductivity,
-    heat_step,
+    heat_content,
     layer_conductance,
     mean_heat_capacity,
+    temperature_of,
 )
 from anemoi_ailand.physics.soil_water import Arriving, MovedWater, move_water
 from anemoi_ailand.physics.vegetation_water import Canopy, intercept
@@ -121,9 +123,6 @@ _UNDER_TREES = 0.1
 
 #: Water of the first layer from which on bare ground draws on the layers below [kg m-2].
 _EMPTY = 0.5
-
-#: Corrections for water that freezes within the step; two keep the response monotonic (warmer above is warmer below).
-_FREEZING_CORRECTIONS = 2
 
 
 class Weather(NamedTuple):
@@ -448,7 +447,6 @@ def soil_heat(land: Land, raw: Mapping[str, Tensor], tsn: Tensor | None = None) 
     step to .11 K under .2 to .3 m of snow, and .10 K under .8 to 1.2 m. ``tsn`` is the temperature of the snow after
     the step [K]; without it no snow insulates.
     """
-    depth = layer_thickness(land.theta)
     top, vegetation = land.temperature[..., 0], vegetated(land.cover).unsqueeze(-1)
     conductivity = heat_conductivity(land.theta, land.temperature, land.soil)
     soil_share = (1.0 - land.urban).unsqueeze(-1)  # sealed ground in towns passes almost no heat into the soil
@@ -466,11 +464,8 @@ def soil_heat(land: Land, raw: Mapping[str, Tensor], tsn: Tensor | None = None) 
         heating = open_ * _scaled(raw, "top_heating")
         heated = top + insulation * (covered - top) + heating
         mean = top + insulation * (between - top) + 0.5 * heating + open_ * _scaled(raw, "top_mean")
-    deep = land.temperature[..., 1:]
-    after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
-    for _ in range(_FREEZING_CORRECTIONS):
-        after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])
-    return join_layers([heated.unsqueeze(-1), after])
+    deep = diffuse(land.temperature[..., 1:], mean, conductance, vegetation, land.soil)
+    return join_layers([heated.unsqueeze(-1), deep])
 
 
 def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -484,9 +479,13 @@ def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> tupl
     above = (_BASAL * torch.rsqrt(depth) * torch.exp(factor.clamp(*_LOG_HEAT))).unsqueeze(-1)
     exchange = above + below.unsqueeze(-1)
     balance = (above * snow.unsqueeze(-1) + below.unsqueeze(-1) * second) / exchange
-    vegetation, rate = vegetated(land.cover).unsqueeze(-1), -STEP_SECONDS / layer_thickness(land.theta)[0] * exchange
-    after = balance + (first - balance) * torch.exp(rate / heat_capacity(first, vegetation, land.soil))
-    passed = -rate / mean_heat_capacity(first, after, vegetation, land.soil)  # time over that of the balance
+    vegetation, depth = vegetated(land.cover).unsqueeze(-1), layer_thickness(land.theta)[0]
+    rate = exchange * (STEP_SECONDS / depth)
+    # as in `diffuse`: what flows with the capacity of the start gives the temperature for the mean capacity
+    local = rate / heat_capacity(first, vegetation, land.soil)
+    stored = (balance - first) * (1.0 - torch.exp(-local)) * (rate / local)
+    guess = temperature_of(heat_content(first, vegetation, land.soil) + stored, vegetation, land.soil)
+    passed = rate / mean_heat_capacity(first, guess, vegetation, land.soil)  # time over that of the balance
     left = torch.exp(-passed)
     after, mean = (balance + (first - balance) * share for share in (left, (1.0 - left) / passed))
     return after.squeeze(-1), mean.squeeze(-1)
