@@ -100,11 +100,11 @@ def heat_content(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
 
 
 def temperature_of(content: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
-    r"""Return the temperature with a given :func:`heat_content`, to 1e-6 K.
+    r"""Return the temperature with a given :func:`heat_content`, to rounding.
 
     With :math:`x = T - T_m` and :math:`y = H / C_0` in units of half the range of freezing (1 K), and
     :math:`r = L \rho c_v \theta_c / 2 C_0`, it is the zero of :math:`x + r \sin(\pi x / 2) - y`. The start is between
-    the solutions for much and for no latent heat; one step of Halley's method and one of Newton's follow.
+    the solutions for much and for no latent heat; one step of Halley's method (to .003) and two of Newton's follow.
 
     Shapes: (..., layer) [J m-3], vegetated fraction (..., 1) [1] -> (..., layer) [K].
     """
@@ -112,10 +112,15 @@ def temperature_of(content: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
     ratio = 0.5 * _latent_heat(vegetation, soil) / unit
     y, edge = content / unit, 1.0 + ratio
     inside = torch.minimum(torch.maximum(y, -edge), edge)
-    x = _near_zero(inside.detach(), ratio.detach()).detach()  # Newton's step alone has the derivative of the solution
-    angle = _QUARTER * x
-    x = x - (x + ratio * torch.sin(angle) - inside) / (1.0 + _QUARTER * ratio * torch.cos(angle))
+    # the last step alone is differentiated: near the zero it has the derivative of the solution
+    y0, ratio0 = inside.detach(), ratio.detach()
+    x = _newton(_newton(_near_zero(y0, ratio0), y0, ratio0).detach(), inside, ratio)
     return _MIDDLE + _HALF_RANGE * (x + (y - inside))
+
+
+def _newton(x: Tensor, y: Tensor, ratio: Tensor) -> Tensor:
+    angle = _QUARTER * x
+    return x - (x + ratio * torch.sin(angle) - y) / (1.0 + _QUARTER * ratio * torch.cos(angle))
 
 
 def _near_zero(y: Tensor, ratio: Tensor) -> Tensor:
