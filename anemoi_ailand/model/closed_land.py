@@ -25,6 +25,7 @@ from anemoi_ailand.physics.closed_step import (
     CONTROLS,
     FLUXES,
     N_CONTROLS,
+    SNOW_PHYSICS,
     SNOW_STATE,
     STATE,
     Ground,
@@ -101,11 +102,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
-    #: Whether the closed step is that of networks trained before snow followed from mass and energy, whether settling
-    #: and outflow of snow follow physics (see :func:`~anemoi_ailand.physics.closed_step.above_ground`), and further
+    #: Whether the closed step is that of networks trained before snow followed from mass and energy, what of the
+    #: snow follows physics (see :func:`~anemoi_ailand.physics.closed_step.above_ground`), and further
     #: prognostic variables with increments: all of them in former checkpoints. Older checkpoints lack the attributes.
     former: bool = True
-    snow_physics: bool = False
+    snow_physics: int = 0
     changed: tuple[str, ...] | None = None
 
     #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
@@ -131,7 +132,7 @@ class ClosedLand(nn.Module):
         super().__init__()
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
-        self.former, self.snow_physics = False, True
+        self.former, self.snow_physics = False, SNOW_PHYSICS
         self.changed = tuple(n for n in self.extra if n not in SNOW_STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:

@@ -274,7 +274,7 @@ def test_errors_of_the_network_do_not_make_deep_cold_snow_dense():
         land = land._replace(rsn=after["rsn"])
     assert (land.rsn > started + 20.0).all()
     assert 0.0 < land.rsn[1] - land.rsn[0] < 20.0
-    former = above_ground(land, wrong, snow_physics=False)[0]["rsn"] - land.rsn
+    former = above_ground(land, wrong, snow_physics=0)[0]["rsn"] - land.rsn
     assert former[0] == pytest.approx(0.0, abs=1e-3) and former[1] == pytest.approx(0.05 * 7.05, rel=1e-3)
 
 
