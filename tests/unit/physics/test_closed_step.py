@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Water is closed, heat below the first layer only moved, whatever the network says."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from anemoi_ailand.physics.closed_step import (
     above_ground,
     closed_step,
     drying_power,
+    snow_conductance,
     split_controls,
     water_results,
 )
@@ -158,6 +161,20 @@ def test_first_layer_lies_between_deep_snow_and_the_second_layer(around):
     weak, usual, strong = (closed_step(land, said(land, basal=b, **quiet))["stl1"] for b in (-3.0, 0.0, 3.0))
     assert (strong < usual).all() and (usual < weak).all() and (weak < around + 4.0).all()
     assert (strong > closed_step(land, said(land, basal=3.0, **quiet))["tsn"] - 1e-9).all()
+
+
+def test_dense_and_shallow_snow_conduct_better():
+    """Conductance grows with density but in networks trained before, falls with depth, and has the network's factor."""
+    land = case.land(200)
+    deep = land._replace(sd=400.0 + land.sd, rsn=torch.full_like(land.rsn, 200.0))
+    dense, deeper = (deep._replace(**{n: 2.0 * getattr(deep, n) for n in names}) for names in (("sd", "rsn"), ("sd",)))
+    zero = torch.zeros_like(land.sd)
+    usual, more = snow_conductance(deep, zero), snow_conductance(dense, zero)
+    torch.testing.assert_close(more / usual, torch.full_like(usual, 2.0**1.15))
+    torch.testing.assert_close(snow_conductance(deeper, zero) / usual, torch.full_like(usual, 2.0**-0.87))
+    torch.testing.assert_close(snow_conductance(deep, zero + 1.0), usual * math.e)
+    before = (snow_conductance(v, zero, by_density=False) for v in (deep, dense))
+    torch.testing.assert_close(*before)
 
 
 def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
