@@ -60,6 +60,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
         "ensembles-origin": origin(DEFAULT, json.loads(model_error(inputs).read_text(encoding="utf-8")), Size()),
         "ensembles-leads": leads_table(scores),
         "ensembles-ground": ground_table(scores),
+        "ensembles-ground-leads": ground_leads_table(scores),
         "ensembles-ranks": ranks_table(scores),
     }
     return {PAGE: blocks}
@@ -81,7 +82,8 @@ def model_error(inputs: Inputs) -> Path:
 def scores_of(inputs: Inputs) -> pd.DataFrame:
     """Return the scores of ensembles of the packaged network in the year of the test, or those that are kept."""
     assert inputs.reference is not None
-    path, reference, size, errors = inputs.folder / f"ensembles-{DEFAULT}.csv", inputs.reference, Size(), model_error(inputs)
+    path, reference, size = inputs.folder / f"ensembles-{DEFAULT}.csv", inputs.reference, Size()
+    errors = model_error(inputs)
     about = json.loads(errors.read_text(encoding="utf-8"))
     key = key_of(None, reference, sha256=about["checkpoint_sha256"], errors=about["deviation"], **size.options())
     once(path, key, lambda: write_skill(path, pretrained_checkpoint(DEFAULT), reference, errors, size))
@@ -152,6 +154,16 @@ def ground_table(scores: pd.DataFrame) -> str:
             pairs = [(some[n, group, "spread_error"], some[n, group, "crps_skill"]) for n in CORE]
             row = [f"{ratio:.2f} / {gain:+.2f}" if ratio == ratio and gain == gain else "-" for ratio, gain in pairs]
             rows.append([group, f"{some[CORE[0], group, 'cases']:.0f}", *row])
+    return table(rows)
+
+
+def ground_leads_table(scores: pd.DataFrame) -> str:
+    """Return the ratio of spread to error by the state of the ground at all leads."""
+    some = scores[scores["metric"] == "spread_error"].set_index(["variable", "group", "lead"])["value"]
+    rows = [["spread / error", *(f"{group}, {' / '.join(map(str, LEADS))} d" for group in GROUND)]]
+    for name in SHOWN:
+        ratios = [[some.get((name, group, lead), float("nan")) for lead in LEADS] for group in GROUND]
+        rows.append([f"`{name}`", *(" / ".join(f"{r:.2f}" if r == r else "-" for r in each) for each in ratios)])
     return table(rows)
 
 
