@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Table of aims for snow, runoff and long runs: the bar, the network before and the packaged one, and whether it is met.
+"""Table of aims for snow, runoff and long runs: bar, the network before and the packaged one, and what is met.
 
 All numbers come from results that other parts keep: run this part after them.
 """
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.evaluation.processes.snow_season import (
@@ -25,7 +24,7 @@ from anemoi_ailand.evaluation.processes.snow_season import (
 )
 from anemoi_ailand.evaluation.report.tables import CORE
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from tools.results import commands, ensembles, real_weather, reference_set, weather_runs
+from tools.results import commands, ensembles, reference_set, weather_runs
 from tools.results.pages import Blocks, paragraph, table
 from tools.results.runoff_tables import correlation, yearly_rmse
 from tools.results.snow_and_runoff import FILES, LONG, PAGE
@@ -65,7 +64,8 @@ class Measures:
 
 
 def _by_lead(names: Sequence[str], **leads: Sequence[float]) -> dict[tuple[str, int], float]:
-    return {(name, int(lead[1:])): value for lead, values in leads.items() for name, value in zip(names, values)}
+    """Return values by variable and lead, for leads named ``d30``."""
+    return {(n, int(lead[1:])): v for lead, values in leads.items() for n, v in zip(names, values, strict=True)}
 
 
 #: The network before, in the repository's history at commit 7c9b997: the runs were made again with the code that made
@@ -97,8 +97,8 @@ def origin() -> str:
     """Return the sentence on the networks of the table."""
     return paragraph(
         f"Before: the `ailand` of SHA-256 `{BEFORE_SHA}`; now: the packaged one, `{checksum_of(DEFAULT)[:12]}` (`make "
-        f"results ONLY={PART}`, from the results of the other pages). The correlation with hourly rain and the cost are "
-        f"those of `{APART_SHA}`."
+        f"results ONLY={PART}`, from the results of the other pages). The correlation with hourly rain and the cost "
+        f"are those of `{APART_SHA}`."
     )
 
 
