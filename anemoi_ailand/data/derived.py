@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import heat_roughness, photosynthesis_parameters, vegetation_parameters
@@ -17,6 +17,14 @@ from anemoi_ailand.variables import HOURLY_RAIN
 
 #: Names of the inputs, and a function of their arrays.
 Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
+
+#: Seconds of half a step.
+HALF_SECONDS = 0.5 * STEP_SECONDS
+
+#: Logit of the concentration of 2 kg m-2 in three hours at 285 K, its decrease with the logarithm of the amount, and
+#: increase per kelvin; least amount in the logarithm [kg m-2], and range of the logit.
+_LOGIT, _BY_AMOUNT, _PER_KELVIN, _TYPICAL_RAIN, _TYPICAL_AIR = -0.27, 0.42, 0.064, 2.0, 285.0
+_LEAST_RAIN, _LOGIT_RANGE = 0.05, (-4.0, 4.0)
 
 #: Variables that follow a monthly climatology, see :func:`~anemoi_ailand.physics.vegetation.climatology_of_day`, by
 #: the name of the climatology in ecLand's files.
@@ -42,9 +50,30 @@ def _soil(which: int) -> Rule:
     return ("slt",), lambda types: soil_parameters(types)[which]
 
 
-def _early(step: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Return the mean over the first half of a step, from those over the whole and over the last half."""
-    return np.maximum(2.0 * step - late, 0.0)
+def hour_of_half(rate: np.ndarray, air: np.ndarray | float, middle: bool) -> np.ndarray:
+    r"""Return the rate in one hour of three, in which rain is steady but for a share c in the hour in the ``middle``.
+
+    .. math:: c^2 = \frac{1}{1 + e^{-z}}, \qquad z = -0.27 - 0.42 \ln(P / 2\,kg\,m^{-2}) + 0.064 (T - 285\,K)
+
+    With the ``rate`` over the three hours [kg m-2 s-1], its amount P, and the temperature T of the ``air`` [K], all of
+    one shape. :math:`c^2` is the expected concentration of hourly rain, 0 if steady and 1 if all falls within an hour:
+    a fit to the same data as :func:`anemoi_ailand.physics.rain.concentration_logit`.
+    """
+    amount = np.log(np.maximum(rate * HALF_SECONDS, _LEAST_RAIN) / _TYPICAL_RAIN)
+    logit = _LOGIT - _BY_AMOUNT * amount + _PER_KELVIN * (air - _TYPICAL_AIR)
+    share = 1.0 / np.sqrt(1.0 + np.exp(-np.clip(logit, *_LOGIT_RANGE)))
+    return rate * (1.0 + 2.0 * share if middle else 1.0 - share)
+
+
+def _hour(number: int) -> Rule:
+    """Return the rule of the precipitation in an hour of the step, from 0, from that of its halves."""
+    half = STEP_HOURS // 2
+    late, middle = number >= half, number % half == half // 2
+
+    def rate(step: np.ndarray, last: np.ndarray, air: np.ndarray | float = _TYPICAL_AIR) -> np.ndarray:
+        return hour_of_half(last if late else np.maximum(2.0 * step - last, 0.0), air, middle)
+
+    return ("avg_tprate", "late_tprate"), rate
 
 
 #: Parameters of photosynthesis: type of vegetation, and position in the result of ``photosynthesis_parameters``.
@@ -75,11 +104,9 @@ HELD: dict[str, Rule] = {
 }
 
 
-#: Rules for hourly rain where precipitation is known for halves of the step only.
-_HALVES: dict[str, Rule] = {
-    name: (("avg_tprate", "late_tprate"), (lambda _, late: late) if hour >= STEP_HOURS // 2 else _early)
-    for hour, name in enumerate(HOURLY_RAIN)
-}
+#: Rules for hourly rain where precipitation is known for halves of the step only; the temperature of the air is a
+#: further argument where it is known.
+_HALVES: dict[str, Rule] = {name: _hour(number) for number, name in enumerate(HOURLY_RAIN)}
 
 
 def rules(held: Iterable[str]) -> dict[str, Rule]:
@@ -93,4 +120,5 @@ def rules(held: Iterable[str]) -> dict[str, Rule]:
 def halves(held: Iterable[str]) -> dict[str, Rule]:
     """Return the rules of hourly rain that the files do not have, if they have that of the last half of the step."""
     held = set(held)
-    return {n: rule for n, rule in _HALVES.items() if n not in held and held.issuperset(rule[0])}
+    air = ("avg_t",) if "avg_t" in held else ()
+    return {n: ((*of, *air), rate) for n, (of, rate) in _HALVES.items() if n not in held and held.issuperset(of)}

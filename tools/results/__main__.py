@@ -35,6 +35,7 @@ from tools.results import (
     observed_towers,
     real_weather,
     reference_set,
+    snow_aims,
     snow_and_runoff,
 )
 from tools.results.pages import Blocks, renew_pages
@@ -67,6 +68,7 @@ PARTS = {
     coupling.PART: Part(("reference",), coupling.renew),
     diagnosis.PART: Part(("reference", "nature"), diagnosis.renew),
     "stability": Part(("reference",), commands.renew_stability),
+    snow_aims.PART: Part(("reference", "towers", "real"), snow_aims.renew),
     "quickstart": Part((), commands.renew_quickstart),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import anemoi_ailand as ail
 from anemoi_ailand.evaluation.display.text import plain_number
@@ -28,12 +29,17 @@ _SITE = {"variable": "variable", "rmse": "RMSE", "bias": "bias", "correlation": 
          "spread": "spread of ecLand", "units": "unit"}  # fmt: skip
 
 
-def renew_stability(inputs: Inputs) -> dict[str, Blocks]:
-    """Run a century and return the blocks of its page."""
+def century(inputs: Inputs) -> Path:
+    """Run a century, or take the one that is kept, and return its folder."""
     assert inputs.reference is not None
     folder = inputs.folder / "stability"
     key = key_of(DEFAULT, inputs.reference, years=YEARS)
-    once(folder, key, lambda: ail.stability(DEFAULT, inputs.reference, folder, years=YEARS, progress=False))
+    return once(folder, key, lambda: ail.stability(DEFAULT, inputs.reference, folder, years=YEARS, progress=False))
+
+
+def renew_stability(inputs: Inputs) -> dict[str, Blocks]:
+    """Return the blocks of the page on a century."""
+    folder = century(inputs)
     lines = (folder / "table.md").read_text(encoding="utf-8").splitlines()
     execution = json.loads((folder / "stability.json").read_text(encoding="utf-8"))["execution"]
     blocks = {

@@ -53,32 +53,41 @@ class Size:
 
 
 def renew(inputs: Inputs) -> dict[str, Blocks]:
-    """Score the packaged network with its model error, calibrated here if none is packaged; return the blocks."""
-    assert inputs.reference is not None
-    checkpoint, size = pretrained_checkpoint(DEFAULT), Size()
-    errors = calibration_path(checkpoint)
-    if not errors.is_file():
-        errors, reference = inputs.folder / f"{DEFAULT}.model-error.json", inputs.reference
-        key = key_of(DEFAULT, reference, **size.options())
-        once(errors, key, lambda: calibrate(checkpoint, reference, errors, **size.options()))
-    return {PAGE: blocks(checkpoint, DEFAULT, inputs, errors, size)}
-
-
-def blocks(checkpoint: Path, name: str, inputs: Inputs, errors: Path, size: Size) -> Blocks:
-    """Return the blocks of the page for a checkpoint with the model error of a file."""
-    assert inputs.reference is not None
-    path, reference = inputs.folder / f"ensembles-{name}.csv", inputs.reference
-    about = json.loads(errors.read_text(encoding="utf-8"))
-    key = key_of(None, reference, sha256=about["checkpoint_sha256"], errors=about["deviation"], **size.options())
-    once(path, key, lambda: write_skill(path, checkpoint, reference, errors, size))
-    scores = pd.read_csv(path)
+    """Return the blocks of the page for the packaged network; its figure is written."""
+    scores = scores_of(inputs)
     draw(leads_figure(scores), FIGURE)
-    return {
-        "ensembles-origin": origin(name, about, size),
+    blocks = {
+        "ensembles-origin": origin(DEFAULT, json.loads(model_error(inputs).read_text(encoding="utf-8")), Size()),
         "ensembles-leads": leads_table(scores),
         "ensembles-ground": ground_table(scores),
+        "ensembles-ground-leads": ground_leads_table(scores),
         "ensembles-ranks": ranks_table(scores),
     }
+    return {PAGE: blocks}
+
+
+def model_error(inputs: Inputs) -> Path:
+    """Return the file of the model error of the packaged network, calibrated here if none is packaged."""
+    assert inputs.reference is not None
+    checkpoint, reference, options = pretrained_checkpoint(DEFAULT), inputs.reference, Size().options()
+    packaged = calibration_path(checkpoint)
+    if packaged.is_file():
+        return packaged
+    errors = inputs.folder / f"{DEFAULT}.model-error.json"
+    return once(
+        errors, key_of(DEFAULT, reference, **options), lambda: calibrate(checkpoint, reference, errors, **options)
+    )
+
+
+def scores_of(inputs: Inputs) -> pd.DataFrame:
+    """Return the scores of ensembles of the packaged network in the year of the test, or those that are kept."""
+    assert inputs.reference is not None
+    path, reference, size = inputs.folder / f"ensembles-{DEFAULT}.csv", inputs.reference, Size()
+    errors = model_error(inputs)
+    about = json.loads(errors.read_text(encoding="utf-8"))
+    key = key_of(None, reference, sha256=about["checkpoint_sha256"], errors=about["deviation"], **size.options())
+    once(path, key, lambda: write_skill(path, pretrained_checkpoint(DEFAULT), reference, errors, size))
+    return pd.read_csv(path)
 
 
 def write_skill(path: Path, checkpoint: Path, reference: Path, errors: Path, size: Size) -> None:
@@ -145,6 +154,16 @@ def ground_table(scores: pd.DataFrame) -> str:
             pairs = [(some[n, group, "spread_error"], some[n, group, "crps_skill"]) for n in CORE]
             row = [f"{ratio:.2f} / {gain:+.2f}" if ratio == ratio and gain == gain else "-" for ratio, gain in pairs]
             rows.append([group, f"{some[CORE[0], group, 'cases']:.0f}", *row])
+    return table(rows)
+
+
+def ground_leads_table(scores: pd.DataFrame) -> str:
+    """Return the ratio of spread to error by the state of the ground at all leads."""
+    some = scores[scores["metric"] == "spread_error"].set_index(["variable", "group", "lead"])["value"]
+    rows = [["spread / error", *(f"{group}, {' / '.join(map(str, LEADS))} d" for group in GROUND)]]
+    for name in SHOWN:
+        ratios = [[some.get((name, group, lead), float("nan")) for lead in LEADS] for group in GROUND]
+        rows.append([f"`{name}`", *(" / ".join(f"{r:.2f}" if r == r else "-" for r in each) for each in ratios)])
     return table(rows)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP, WATER_DENSITY
-from anemoi_ailand.data.derived import ABSENT, MONTHLY
+from anemoi_ailand.data.derived import ABSENT, MONTHLY, hour_of_half
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.interval_means import Kind, native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import Series, role, scan
@@ -142,8 +142,21 @@ def test_hourly_rain_is_that_of_each_hour(tmp_path):
     without_records(native / "forcing", [i for i in range(505) if i % 3])
     halves = of(native).read(names, DATES)
     np.testing.assert_allclose(halves[:2], [total, late], rtol=1e-5, atol=1e-10)
-    np.testing.assert_allclose(halves[5:], np.tile(late, (3, 1, 1)), rtol=1e-5, atol=1e-10)
-    np.testing.assert_allclose(halves[2:5], np.tile(2.0 * total - late, (3, 1, 1)), rtol=1e-4, atol=1e-9)
+    for three, rate in ((halves[2:5], 2.0 * total - late), (halves[5:], late)):
+        np.testing.assert_allclose(three.mean(0), rate, rtol=1e-4, atol=1e-9)
+        np.testing.assert_array_equal(three[0], three[2])
+        assert (three[1] >= three[0]).all() and (three[1] > 1.5 * three[0]).any()
+
+
+def test_rain_of_three_hours_is_gathered_in_warm_air_and_light_rain():
+    """Nothing is lost; the share of the middle hour has the concentration of the formula, within its range."""
+    rate = np.array([2.0, 2.0, 20.0, 0.0, 1e6]) / 10800.0
+    air = np.array([285.0, 300.0, 285.0, 285.0, 230.0])
+    outer, middle = (hour_of_half(rate, air, middle=m) for m in (False, True))
+    np.testing.assert_allclose(2.0 * outer + middle, 3.0 * rate, rtol=1e-12)
+    share = (middle - outer)[[0, 1, 2, 4]] / (3.0 * rate[[0, 1, 2, 4]])
+    logit = -0.27 + np.array([0.0, 0.96, -0.42 * np.log(10.0), -3.73])
+    np.testing.assert_allclose(share**2, 1.0 / (1.0 + np.exp(-logit)), rtol=1e-12)
 
 
 def test_chain_of_runs_is_joined_by_time(tmp_path):

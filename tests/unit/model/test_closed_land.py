@@ -15,6 +15,7 @@ from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, N_SNOW_AND_LAKE, Air, contrasts, snow_and_lake
 from anemoi_ailand.physics import budgets
 from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE, split_controls
+from anemoi_ailand.physics.soil import frozen_fraction
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from tests.support import columns as case
 from tests.support.land import BALANCED, CLOSED, FORMER, TOLD
@@ -327,9 +328,9 @@ def energy_of(model, columns, outputs, sensible):
 
 
 def test_budget_of_energy_is_closed():
-    """Whatever the network says: bare, under snow, snow that comes or melts away, frozen, freezing and hot."""
+    """Whatever the network says: bare, under snow, snow that comes or melts away, frozen, freezing, thawing, hot."""
     model = BALANCED.land_model()
-    seen = torch.zeros(4)
+    seen, ice = torch.zeros(4), torch.zeros(3)
     for columns in (case.land(700), case.corners()):
         columns = columns._replace(urban=torch.zeros_like(columns.urban))
         g = torch.Generator().manual_seed(5)
@@ -340,7 +341,10 @@ def test_budget_of_energy_is_closed():
         assert (result["str"].abs() > 1.0).double().mean() > 0.9
         before, after = columns.sd > 0.0, result["sd"] > 0.0
         seen += torch.stack([(~before & ~after), (before & after), (before & ~after), (~before & after)]).sum(-1)
-    assert seen.min() > 10
+        frozen = [frozen_fraction(t) for t in (columns.temperature[:, 0], result["stl1"])]
+        change = frozen[1] - frozen[0]
+        ice += torch.stack([change > 0.2, change < -0.2, (frozen[0] > 0.9) & (frozen[1] > 0.9)]).sum(-1)
+    assert seen.min() > 10 and ice.min() > 10
 
 
 def test_lake_and_town_take_up_what_the_network_says():

@@ -108,6 +108,9 @@ def test_tables_of_ensembles():
     assert [line.split(" | ")[0] for line in leads[2:4]] == ["| `swvl1` [m3 m-3]", "| `swvl2` [m3 m-3]"]
     assert len({line.count("|") for line in leads}) == 1
     assert [line.split(" | ")[0] for line in ground[2:]] == ["| all", "| snow"]
+    by_ground = [line.strip("| ").split(" | ") for line in ensembles.ground_leads_table(scores).splitlines()[2:]]
+    assert [row[0] for row in by_ground] == [f"`{name}`" for name in ensembles.SHOWN]
+    assert {row[2:] == ["- / - / - / -"] * 4 and row[1].count(" / ") == 3 for row in by_ground} == {True}
     assert ranks[0].startswith("| variable | 1 | 2 | 3 |")
     assert ranks[0].count("|") == 12 + 3
     assert len(ensembles.leads_figure(scores).axes) == 2 * len(ensembles.SHOWN)

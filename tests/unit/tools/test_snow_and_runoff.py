@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Measures of the page on snow, runoff and storage, with made-up series of known errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ import xarray as xr
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.evaluation.scores.strata import BIOMES
-from tools.results import runoff_tables, snow_and_runoff, snow_tables
+from tools.results import runoff_tables, snow_aims, snow_and_runoff, snow_tables
 from tools.results.__main__ import PARTS
 from tools.results.pages import block_names
 from tools.results.snow_figures import runoff_figure, sites_figure
@@ -41,7 +43,8 @@ def test_part_and_page_agree():
     """The page has the blocks of the part, which needs all data it reads."""
     names = block_names((ROOT / snow_and_runoff.PAGE).read_text(encoding="utf-8"))
     assert names == ["snow-origin", "snow-summary", "snow-sites", "snow-held-out", "snow-seasons", "snow-classes",
-                     "snow-worst", "runoff-basins", "storage-growth", "storage-drift"]  # fmt: skip
+                     "snow-worst", "runoff-basins", "storage-growth", "storage-drift", "snow-aims"]  # fmt: skip
+    assert PARTS[snow_aims.PART].needs == ("reference", "towers", "real")
     assert PARTS[snow_and_runoff.PART].needs == ("reference", "towers", "real")
 
 
@@ -177,3 +180,33 @@ def test_figures_have_a_panel_for_each_series(pair):
     figure = sites_figure({"A": Run("A", site, site), "B": Run("B", site, site)})
     assert len(figure.axes) == 8
     assert len(runoff_figure(pair, 2020).axes) == 6
+
+
+def test_aims_are_measured(pair):
+    """An exact emulator has no error; errors of one point count with it only; a late melt-out counts in days."""
+    assert snow_aims.snow_errors(pair) == (0.0, 0.0)
+    assert snow_aims.point_correlation(pair, "ssro") == pytest.approx(1.0)
+    pair.emulator["sd"][:, 3] += 8.0
+    without, whole = snow_aims.snow_errors(pair)
+    assert without == 0.0 and whole == pytest.approx(8.0 / np.sqrt(40))
+    pair.emulator["sro"] *= 1.1
+    assert snow_aims.annual_bias(pair, "sro") == pytest.approx(10.0)
+    assert snow_aims.month_correlation(pair, "sro") == pytest.approx(1.0)
+    sd = pair.ecland["sd"][:, :1]
+    late = sd.shift(time=12, fill_value=50.0)  # three days
+    assert snow_aims.melt_errors(late, sd).tolist() == [3.0, 3.0, 3.0]
+    assert snow_aims.sizes(np.array([-3.0, 0.0, 1.0])) == pytest.approx((1.0, 2.6))
+    assert np.isnan(snow_aims.sizes(np.array([]))).all()
+
+
+def test_table_of_aims_tells_what_is_met():
+    """Bars of a row are counted apart; the network before has the ratio one to itself."""
+    before = snow_aims.BEFORE
+    assert snow_aims.worst_ratio(before) == 1.0
+    worse = before.errors | {("stl1", 30): 1.5 * before.errors["stl1", 30]}
+    now = replace(before, sd=(2.0, 30.0), spread=(0.9, 1.3, 0.2), century=(0, 0), errors=worse)
+    rows = [line.strip("| ").split(" | ") for line in snow_aims.aims_table(before, now).splitlines()[2:]]
+    verdicts = {row[0].split(":")[0]: row[-1] for row in rows}
+    assert verdicts["`sd` over five years without the two worst points / with them [kg m-2]"] == "1 of 2"
+    assert [row[-1] for row in rows if "century" in row[0] or "spread" in row[0]] == ["yes", "1 of 3"]
+    assert rows[-2][2:] == ["1.00", "1.50", "no"] and len(rows) == len(snow_aims.AIMS)
