@@ -375,7 +375,7 @@ _RANGES: dict[str, tuple[Range | None, Range | None]] = {
     "slhf": ((-5.0e3, 5.0e3), (-950.0, 650.0)),  # -687 to 463
     "sshf": ((-5.0e3, 5.0e3), (-950.0, 750.0)),  # -706 to 517
     "ssr": ((0.0, 1800.0), (0.0, 1200.0)),  # 0 to 913
-    "str": ((-3.0e3, 3.0e3), (-450.0, 200.0)),  # -301 to 47; closes the budget, also where wet ground thaws in a step
+    "str": ((-1.0e3, 1.0e3), (-450.0, 200.0)),  # -301 to 47; closes the budget
     "evap": ((-2.0e-3, 2.0e-3), (-3.8e-4, 4.0e-4)),  # -1.9e-4 to 2.7e-4
     "sro": ((0.0, 0.1), (0.0, 0.02)),  # 0 to 0.0057
     "ssro": ((0.0, 0.1), (0.0, 0.02)),  # 0 to 0.0025
