@@ -168,7 +168,11 @@ class CoupledLand:
         if feedback and not atmosphere.answers:
             raise ValueError(f"`feedback` is {feedback!r}, but a stored atmosphere does not answer. Remove it.")
         self._source = read_forcing(
-            {} if forcing is None else forcing, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
+            {} if forcing is None else forcing,
+            stepper.needs["forcing"],
+            units,
+            hours,
+            stepper.needs["forcing_at_start"],
         )
         self._feedback = read_feedback({} if feedback is None else feedback, stepper.outputs, units)
         self._forcing = StepForcing(self._source.taken, hours)

@@ -145,7 +145,9 @@ def read_feedback(
     check_mapping(config, "`feedback`", "variable")
     fed = []
     for field, given in config.items():
-        options = {"variable": given} if isinstance(given, str) else one_mapping(given, _FEEDBACK, f"`feedback.{field}`")
+        options = (
+            {"variable": given} if isinstance(given, str) else one_mapping(given, _FEEDBACK, f"`feedback.{field}`")
+        )
         name = options.get("variable", field)
         if name not in made:
             raise ValueError(

@@ -518,7 +518,7 @@ TOWERS = tuple(
     Fault(name, expected, words) for name, expected, words in (  # type: ignore[arg-type]
         ("a tower as it is", "fine", ""),
         ("a clock with summer time", "warning", "the clock was moved within the file, as by summer time"),
-        ("text in a column of a tower", "warning", "'P_F' of .* has text instead of a number in 3 records, such as 'x'"),
+        ("text in a column of a tower", "warning", "'P_F' of .* has text instead of a number in 3 records"),
         ("records that end when they start", "error", "end 0 minutes after they start, and follow one another by 30"),
         ("a tower's header without records", "error", "has a header and no records"),
         ("a record of a tower given twice", "error", "1 stamps of .* are doubled or go back"),

@@ -116,7 +116,9 @@ def cases(world):
         "upward radiation in the sign of the downward one": change(strd=lambda x: -x),
         "radiation of the surface for that of the air": given("strd", "str"),
         "dew point in the place of temperature": given("2t", "2d"),
-        "an atmosphere that repeats four days": whole(lambda x: np.concatenate([x[:1], np.resize(x[1:17], x[1:].shape)])),
+        "an atmosphere that repeats four days": whole(
+            lambda x: np.concatenate([x[:1], np.resize(x[1:17], x[1:].shape)])
+        ),
         "pressure of the sea level from an atmosphere": change(sp=lambda x: np.full_like(x, 101325.0)),
         "no wind from an atmosphere": change(**{"10u": np.zeros_like, "10v": np.zeros_like}),
     }

@@ -341,8 +341,8 @@ def _warn_of_text(column: str, table: _Table, path: Path) -> None:
     if column in table.text:
         text = table.text[column]
         LOG.warning(
-            "'%s' of '%s' has text instead of a number in %d records, such as '%s'. They count as missing", column, path,
-            len(text), text.iloc[0],
+            "'%s' of '%s' has text instead of a number in %d records, such as '%s'. They count as missing",
+            column, path, len(text), text.iloc[0],
         )  # fmt: skip
 
 
