@@ -147,6 +147,11 @@ VALUES = tuple(
         ("diagnostics.log.interval=0", "interval' is 0. Give a whole number of at least 1"),
         ("model.model.width=1e9", "width' is 1000000000.0. Give a whole number of at least 1 and at most"),
         ("training.max_steps=-1", "max_steps' is -1. Give a whole number of at least 1"),
+        ("land.base=ailnad", r"base' is 'ailnad', neither a file nor a network of the package. Nearest: \['ailand'"),
+        ("land.base=5", "base' is 5, neither a file"),
+        ("land.observed.dataset=5", "observed.dataset' is 5. Give the path of a dataset"),
+        ("land.observed.variables=swvl1", "observed.variables' is 'swvl1'. Give a list of names"),
+        ("land.observed.variables=[swlv1]", r"has 'swlv1', not in the table. Nearest: \['swvl1'"),
     )
 )  # fmt: skip
 

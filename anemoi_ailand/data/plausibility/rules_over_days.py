@@ -388,7 +388,7 @@ PERIOD = (
            (name,), _held, ANY, (None, 0.5),  # at most 0.28
            "A value of a day may have been repeated: the land needs the daily cycle.")
       for name in ("avg_t", "avg_q", "avg_sdlwrf")),
-    *(Rule(f"whole_{name}", f"The share of values of '{name}' that are whole kelvins or degrees Celsius, in eight days,",
+    *(Rule(f"whole_{name}", f"Share of values of '{name}' that are whole kelvins or degrees Celsius, in eight days,",
            "1", (name,), _whole_degrees, ANY, (None, 0.9),  # at most 0.4
            "Values have been rounded, which moves the melting of snow: give a tenth of a kelvin or less.")
       for name in ("t", "avg_t")),
