@@ -180,7 +180,7 @@ class CoupledLand:
             check_corrected(t.name for t in self._source.taken)
         self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
         self._stored: dict[str, FieldsAtPoints] = {}
-        self._check_places(output=output, save=save, report=report)
+        self._check_places(checkpoint, output=output, save=save, report=report)
         about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
         self._file = None if output is None else LandFile(Path(output), *about)
         self._save = None if save is None else Path(save)
@@ -280,10 +280,10 @@ class CoupledLand:
         held: dict[str, Any] = {n: land[n] for n in self._source.held}
         return held | {n: s.at(s.stored.index_of(end))[:, 0] for n, s in self._stored.items()}
 
-    def _check_places(self, **results: Any) -> None:
+    def _check_places(self, checkpoint: str, **results: Any) -> None:
         """Check that each result has a name of its own, which is not that of what the land reads."""
         weights = None if self._grids is None else self._grids.weights
-        read = [*self._initial.values(), *self._source.datasets.values(), self._stepper._loaded.path, weights]
+        read = [*self._initial.values(), *self._source.datasets.values(), checkpoint, weights]
         taken = {Path(str(path)).expanduser().resolve(): "is read by the land" for path in read if path is not None}
         for option, given in results.items():
             if given is None:
