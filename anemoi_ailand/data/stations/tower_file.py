@@ -337,7 +337,7 @@ def _check_length(starts: np.ndarray, ends: np.ndarray, path: Path) -> None:
 
 
 def _warn_of_text(column: str, table: _Table, path: Path) -> None:
-    """Warn of text that is no number in a column that is read."""
+    """Warn of text in the place of numbers in a column that is read."""
     if column in table.text:
         text = table.text[column]
         LOG.warning(
