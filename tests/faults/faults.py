@@ -478,7 +478,7 @@ PYTHON = (
 
 #: Options and fields of a coupled land; each is one of this name in ``test_couplings.py``.
 COUPLINGS = tuple(
-    Fault(name, expected, words) for name, expected, words in (  # type: ignore[arg-type]
+    Fault(name, expected, words) for name, expected, words in (
         ("a coupling as it is", "fine", ""),
         ("a list as forcing of a coupling", "error", r"`forcing` is \['t'\]. Give a mapping"),
         ("a number as the source of a forcing", "error", "`forcing.t` is 5. Give a mapping with some of"),
@@ -520,7 +520,7 @@ COUPLINGS = tuple(
 
 #: Files of towers; each is one of this name in ``test_towers.py``.
 TOWERS = tuple(
-    Fault(name, expected, words) for name, expected, words in (  # type: ignore[arg-type]
+    Fault(name, expected, words) for name, expected, words in (
         ("a tower as it is", "fine", ""),
         ("a clock with summer time", "warning", "the clock was moved within the file, as by summer time"),
         ("text in a column of a tower", "warning", "'P_F' of .* has text instead of a number in 3 records"),
