@@ -75,7 +75,9 @@ def _starts(args: Namespace) -> list[str]:
         first, last = (datetime.fromisoformat(d) for d in (args.first, args.last))
     except ValueError as error:
         raise ValueError(f"--first or --last is not a date ({error}). Give e.g. 2022-01-01.") from error
-    if args.every < 1 or last < first:
+    if args.every < 1:
+        raise ValueError(f"--every is {args.every}. Give the days between two starts, 1 or more.")
+    if last < first:
         raise ValueError(f"No start date lies between {first} and {last}. Correct the dates.")
     return [(first + timedelta(days=k)).isoformat() for k in range(0, (last - first).days + 1, args.every)]
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
 from anemoi_ailand.coupling.coupling_report import CouplingReport, check_page
-from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
+from anemoi_ailand.coupling.crossing import check_mapping, read_feedback, read_forcing
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
 from anemoi_ailand.coupling.field_mapping import read_field_mapping
@@ -162,19 +162,25 @@ class CoupledLand:
         units, hours = atmosphere.units, atmosphere.step / timedelta(hours=1)
         if mapping is not None:
             known = read_field_mapping(mapping)
+            check_mapping({} if forcing is None else forcing, "`forcing`", "field")
             forcing = {**known.forcing, **(forcing or {})}
             feedback = known.feedback if feedback is None and atmosphere.answers else feedback
         if feedback and not atmosphere.answers:
-            raise ValueError(f"`feedback` is {dict(feedback)}, but a stored atmosphere does not answer. Remove it.")
+            raise ValueError(f"`feedback` is {feedback!r}, but a stored atmosphere does not answer. Remove it.")
         self._source = read_forcing(
-            forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
+            {} if forcing is None else forcing,
+            stepper.needs["forcing"],
+            units,
+            hours,
+            stepper.needs["forcing_at_start"],
         )
-        self._feedback = read_feedback(feedback or {}, stepper.outputs, units)
+        self._feedback = read_feedback({} if feedback is None else feedback, stepper.outputs, units)
         self._forcing = StepForcing(self._source.taken, hours)
         if self._grids is not None and self._grids.lapse_rate is not None:
             check_corrected(t.name for t in self._source.taken)
         self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
         self._stored: dict[str, FieldsAtPoints] = {}
+        self._check_places(checkpoint, output=output, save=save, report=report)
         about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
         self._file = None if output is None else LandFile(Path(output), *about)
         self._save = None if save is None else Path(save)
@@ -210,6 +216,8 @@ class CoupledLand:
             raise ValueError(
                 f"The atmosphere went from {run.clock} to {date}, but its step is {step}. Run it step by step."
             )
+        if missing := [f for f in self.needs if f not in fields]:
+            raise ValueError(f"The step to {date} lacks the fields {missing}; it has {sorted(fields)}. Give them.")
         given = {f: _tensor(fields[f], run.points.n_points, f) for f in self._forcing.fields}
         amounts = {t.field for t in self._source.taken if t.amount}
         here = {f: run.points.read(values, amount=f in amounts) for f, values in given.items()}
@@ -271,6 +279,21 @@ class CoupledLand:
         end = land.date + STEP
         held: dict[str, Any] = {n: land[n] for n in self._source.held}
         return held | {n: s.at(s.stored.index_of(end))[:, 0] for n, s in self._stored.items()}
+
+    def _check_places(self, checkpoint: str, **results: Any) -> None:
+        """Check that each result has a name of its own, which is not that of what the land reads."""
+        weights = None if self._grids is None else self._grids.weights
+        read = [*self._initial.values(), *self._source.datasets.values(), checkpoint, weights]
+        taken = {Path(str(path)).expanduser().resolve(): "is read by the land" for path in read if path is not None}
+        for option, given in results.items():
+            if given is None:
+                continue
+            if not isinstance(given, str | Path):
+                raise TypeError(f"`{option}` is {given!r}. Give the path of a file.")
+            path = Path(given).expanduser().resolve()
+            if path in taken:
+                raise ValueError(f"`{option}` '{given}' {taken[path]}. Give it another path.")
+            taken[path] = f"is `{option}` as well"
 
     def _check_end(self) -> None:
         """Check that the run ends with a step of the land if its state is saved."""

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.derived import ONE_SUFFICES
-from anemoi_ailand.support.options import check_known
+from anemoi_ailand.support.options import one_mapping
 from anemoi_ailand.support.units import AMOUNTS, HOUR, factor, known_units, same_units
-from anemoi_ailand.variables import Time, variable
+from anemoi_ailand.variables import VARIABLES, Role, Time, variable
+
+LOG = logging.getLogger(__name__)
 
 #: Hours before the stamp that a mean covers.
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
@@ -112,6 +115,7 @@ def read_forcing(
     state of the land contains at the start of a step. ``units`` are those of the fields of the atmosphere (None where
     its checkpoint does not state them), ``step`` is its step [h].
     """
+    check_mapping(config, "`forcing`", "field")
     unknown = [n for n in config if n not in needed]
     if unknown:
         raise ValueError(f"`forcing` names {unknown}, not among the inputs of the land model; it needs {list(needed)}.")
@@ -119,15 +123,15 @@ def read_forcing(
     taken, held, datasets = [], [], {}
     for name in needed:
         given = config.get(name, {"held": True} if name in missing else name)
-        options = {"field": given} if isinstance(given, str) else dict(given)
-        check_known(options, _OPTIONS, f"`forcing.{name}`")
-        if options.get("held"):
+        options = {"field": given} if isinstance(given, str) else one_mapping(given, _OPTIONS, f"`forcing.{name}`")
+        if _true(options, "held", f"`forcing.{name}`"):
             _check_held(name, options, can_hold)
             held.append(name)
         elif "dataset" in options:
             datasets[name] = str(options["dataset"])
         else:
             taken.append(_taken(name, {"field": name, **options}, units, step))
+    _warn_of_other_quantities(taken)
     return Forcing(tuple(taken), tuple(held), datasets)
 
 
@@ -138,10 +142,12 @@ def read_feedback(
 
     Its keys are ``variable``, ``units``, ``between`` (``own`` or ``held``) and ``land_only``.
     """
+    check_mapping(config, "`feedback`", "variable")
     fed = []
     for field, given in config.items():
-        options = {"variable": given} if isinstance(given, str) else dict(given)
-        check_known(options, _FEEDBACK, f"`feedback.{field}`")
+        options = (
+            {"variable": given} if isinstance(given, str) else one_mapping(given, _FEEDBACK, f"`feedback.{field}`")
+        )
         name = options.get("variable", field)
         if name not in made:
             raise ValueError(
@@ -150,8 +156,13 @@ def read_feedback(
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
         if (between := options.get("between", _OWN)) not in (_OWN, _HELD):
             raise ValueError(f"`feedback.{field}.between` is {between!r}. Give {_OWN} or {_HELD}.")
-        if not isinstance(alone := options.get("land_only", False), bool):
-            raise ValueError(f"`feedback.{field}.land_only` is {alone!r}. Give true or false.")
+        alone = _true(options, "land_only", f"`feedback.{field}`")
+        if field in VARIABLES and variable(field).name != variable(name).name:
+            LOG.warning(
+                "`feedback.%s` is '%s' (%s), while '%s' is the name of another variable (%s): the field gets what its "
+                "name does not say. Give '%s', or leave it out", field, name, variable(name).long_name, field,
+                variable(field).long_name, field,
+            )  # fmt: skip
         by = factor_between(variable(name).units, stated, f"'{name}' of the land")
         fed.append(Feedback(field, name, by, between == _HELD, alone))
     return tuple(fed)
@@ -164,11 +175,9 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
         _check_dew_point(name, stated, str(pressure), units, what)
     wanted = "K" if pressure else row.units
     window = WINDOWS.get(row.time, 0)
-    for option in ("accumulated", "instants"):
-        if not isinstance(given := options.get(option, False), bool):
-            raise ValueError(f"{what} has `{option}: {given!r}`. Give true or false.")
-    if options.get("instants"):
-        if not window or options.get("accumulated") or "hours" in options:
+    accumulated, instants = (_true(options, option, what) for option in ("accumulated", "instants"))
+    if instants:
+        if not window or accumulated or "hours" in options:
             raise ValueError(
                 f"{what} has `instants`, which is for means, without `accumulated` and `hours`. Remove one."
             )
@@ -181,19 +190,62 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
             f"`hours: {min(step, window):g}` for a mean over so many hours, `instants: true` "
             "for instants, `accumulated: true` for an amount."
         )
-    hours = float(options.get("hours", min(step, window)))
+    hours = options.get("hours", min(step, window))
+    if isinstance(hours, bool) or not isinstance(hours, int | float):
+        raise ValueError(f"{what} has `hours: {hours!r}`. Give a number of hours.")
+    hours = float(hours)
     if window and hours != window:
         _check_divides(hours, window, what)
         if hours != step:
             raise ValueError(
                 f"{what} covers {hours:g} h, the atmosphere's step is {step:g} h. Give `hours` of one step."
             )
-    if not options.get("accumulated"):
+    if not accumulated:
         by = factor_between(stated, wanted, f"'{field}'")
         return ForcingField(name, field, by, 1.0, hours if window else 0.0, pressure=pressure)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is not a rate. Remove `accumulated`.")
     return ForcingField(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
+
+
+def check_mapping(config: Any, what: str, of: str) -> None:
+    """Refuse anything but a mapping from names."""
+    if not isinstance(config, Mapping):
+        raise TypeError(f"{what} is {config!r}. Give a mapping from names to a {of} or to its options.")
+
+
+def _true(options: Mapping[str, Any], name: str, what: str) -> bool:
+    """Return an option that is true or false, and false by default."""
+    if not isinstance(given := options.get(name, False), bool):
+        raise ValueError(f"{what} has `{name}: {given!r}`. Give true or false.")
+    return given
+
+
+def _quantity(name: str) -> str:
+    """Return the name of a forcing without that of its interval."""
+    return name.removeprefix("avg_").removeprefix("late_")
+
+
+def _warn_of_other_quantities(taken: Sequence[ForcingField]) -> None:
+    """Warn of fields that are a result of a land by their name, and of one field for two quantities."""
+    for t in taken:
+        known = variable(t.field) if t.field in VARIABLES else None
+        if known is not None and known.role in (Role.PROGNOSTIC, Role.DIAGNOSTIC) and t.field not in _OF_AIR:
+            LOG.warning(
+                "`forcing.%s` is taken from '%s', which is %s by its name, not %s. Name the field that holds it",
+                t.name, t.field, known.long_name, variable(t.name).long_name,
+            )  # fmt: skip
+    for field in dict.fromkeys(t.fields for t in taken):
+        names = [t.name for t in taken if t.fields == field]
+        if len({_quantity(n) for n in names}) > 1:
+            LOG.warning(
+                "`forcing` takes %s from one field, %s, though they are different quantities. Correct one of them",
+                names, list(field),
+            )  # fmt: skip
+
+
+#: Diagnostics of the land that an atmosphere has as well.
+_OF_AIR = ("2t", "2d")
 
 
 def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:

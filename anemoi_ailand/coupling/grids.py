@@ -49,6 +49,9 @@ _LAND = 0.5
 #: Lapse rate of the standard atmosphere [K m-1]. ISO 2533.
 LAPSE_RATE = 0.0065
 
+#: Rate of unstable air, and of the strongest inversions, as a mean over the height of hills [K m-1].
+_STEEPEST = 0.035
+
 _SIDE, _OPTIONS = ("cells", "dataset"), ("weights", "land", "atmosphere", "states", "lapse_rate")
 
 
@@ -128,6 +131,14 @@ class GridOptions:
         if path.suffix != ".npz":
             raise ValueError(f"`points.weights` is '{path}'. Give a name that ends in .npz.")
         rate = config.get("lapse_rate", LAPSE_RATE)
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
+            raise ValueError(f"`points.lapse_rate` is {rate!r}. Give a number [K m-1], or null for no correction.")
+        if rate is not None and not -_STEEPEST <= rate <= _STEEPEST:
+            raise ValueError(
+                f"`points.lapse_rate` is {rate} K m-1, which no air has: 6.5 K km-1 are {LAPSE_RATE}. Correct it."
+            )
+        if rate is not None and rate < 0.0:
+            LOG.warning("`points.lapse_rate` is %s K m-1: air would be warmer above. Usual is %s", rate, LAPSE_RATE)
         return cls(path, sides["land"], sides["atmosphere"], states, None if rate is None else float(rate))
 
     def text(self) -> str:

@@ -35,6 +35,8 @@ class LandFile:
     """
 
     def __init__(self, path: Path, names: tuple[str, ...], checkpoint_sha256: str, execution: str) -> None:
+        if path.suffix != ".nc":
+            raise ValueError(f"`output` is '{path}', but the file of a coupled land is NetCDF. Give a name in .nc.")
         check_folder(path.parent)
         check_replaceable(path)
         self.path, self.partial = path, partial_path(path)

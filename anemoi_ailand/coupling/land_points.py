@@ -52,7 +52,9 @@ def land_points(config: Any, land: Places, atmosphere: Places) -> Exchange:
             raise ValueError(
                 f"'{config['index']}' has shape {index.shape}; the land has {n_land} points. Give one each."
             )
-        return Exchange.from_index(index, n_points)
+        exchange = Exchange.from_index(index, n_points)
+        _warn_of_far(index, land, atmosphere)
+        return exchange
     raise ValueError(f"`points` is {config!r}. Give same, nearest, {{nearest: KM}} or {{index: FILE.npy}}.")
 
 
@@ -84,7 +86,26 @@ def _check_near(distance: NDArray[np.float64], most: float, land: Places) -> Non
         )
 
 
+def _warn_of_far(index: NDArray[np.int64], land: Places, atmosphere: Places) -> None:
+    """Warn of points of an index that are far from their land, as those of another order or grid are."""
+    distance = np.radians(separation(land, (atmosphere[0][index], atmosphere[1][index]))) * EARTH_RADIUS
+    far = distance > NEAR
+    if far.any():
+        i = int(np.argmax(distance))
+        LOG.warning(
+            "%d of %d points of the land are more than %g km from the point of the atmosphere that `points: index` "
+            "gives them, the farthest, latitude %.3f, longitude %.3f, %.0f km. Make the index for these points and "
+            "their order", int(far.sum()), far.size, NEAR, land[0][i], land[1][i], distance[i],
+        )  # fmt: skip
+
+
 def _read_index(path: Path) -> NDArray[np.int64]:
     if not path.is_file():
         raise not_found(path, "index", "*.npy", "Correct the path, or use `points: nearest`.")
-    return np.load(path, allow_pickle=False)
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(
+            f"'{path}' is not a file of numpy (*.npy) with whole numbers. Write it by `numpy.save`, or use `points: "
+            "nearest`."
+        ) from error

@@ -19,6 +19,8 @@ from anemoi_ailand.model.networks import MLP
 from anemoi_ailand.model.pointwise_mlp import ACTIVATIONS
 from anemoi_ailand.model.precision import PRECISIONS
 from anemoi_ailand.support.options import suggestion
+from anemoi_ailand.support.packaged import folder
+from anemoi_ailand.variables import VARIABLES
 
 #: Reads a key of the configuration; None if it is missing, null, or cannot be resolved.
 Read = Callable[[str], Any]
@@ -121,6 +123,7 @@ def wrong_values(read: Read) -> Iterator[str]:
     yield from _wrong_network(read)
     yield from _wrong_relations(read)
     yield from _wrong_kinds(read)
+    yield from _wrong_tuning(read)
 
 
 def _wrong_normalisation(read: Read) -> Iterator[str]:
@@ -193,6 +196,28 @@ def _wrong_kinds(read: Read) -> Iterator[str]:
         yield f"'land.others' is {others!r}. Give a list of mappings, such as [{{dataset: d.zarr, start: 2019}}]"
     if dataset is not None and not (isinstance(dataset, str | Mapping | list) and dataset):
         yield f"'system.input.dataset' is {dataset!r}. Give the path of a dataset"
+
+
+def _wrong_tuning(read: Read) -> Iterator[str]:
+    """Describe a base that is not there, and observations that are not a dataset with variables of the table."""
+    base, observed = read("land.base"), read("land.observed")
+    networks = sorted(path.stem for path in folder("pretrained").glob("*.ckpt"))
+    if base is not None and not (isinstance(base, str) and (base in networks or Path(base).expanduser().is_file())):
+        yield f"'land.base' is {base!r}, neither a file nor a network of the package. {suggestion(str(base), networks)}"
+    if observed is not None and not isinstance(observed, Mapping):
+        yield f"'land.observed' is {observed!r}. Give a mapping with some of ['dataset', 'variables']"
+        return
+    dataset, names = ((observed or {}).get(key) for key in ("dataset", "variables"))
+    if dataset is not None and not (isinstance(dataset, str | Mapping | list) and dataset):
+        yield f"'land.observed.dataset' is {dataset!r}. Give the path of a dataset"
+    if names is not None and not isinstance(names, list):
+        yield f"'land.observed.variables' is {names!r}. Give a list of names, or null for all"
+    for name in names if isinstance(names, list) else ():
+        if name not in VARIABLES:
+            yield f"'land.observed.variables' has '{name}', not in the table. {suggestion(str(name), VARIABLES)}"
+    gaps = read("training.training_loss.datasets.data.ignore_nans")
+    if dataset is not None and gaps is False:
+        yield "'training.training_loss.datasets.data.ignore_nans' is False, but observations have gaps. Give true"
 
 
 def _are_numbers(*values: Any) -> bool:

@@ -147,6 +147,8 @@ def tower(
     >>> from anemoi_ailand import tower
     >>> folder = tower("tower.csv", "fort-peck", site="fort-peck.yaml", utc_offset=-7)  # doctest: +SKIP
     """
+    if isinstance(spin_up, bool) or not isinstance(spin_up, int) or spin_up < 0:
+        raise ValueError(f"`spin_up` is {spin_up!r}. Give the most years of spin-up, 0 for none.")
     known = site_of(site, name)
     options = {"latitude": latitude, "longitude": longitude, "utc_offset": utc_offset, "stamp": stamp}
     with complete_folder(output, PROOF) as folder:

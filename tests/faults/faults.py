@@ -147,6 +147,11 @@ VALUES = tuple(
         ("diagnostics.log.interval=0", "interval' is 0. Give a whole number of at least 1"),
         ("model.model.width=1e9", "width' is 1000000000.0. Give a whole number of at least 1 and at most"),
         ("training.max_steps=-1", "max_steps' is -1. Give a whole number of at least 1"),
+        ("land.base=ailnad", r"base' is 'ailnad', neither a file nor a network of the package. Nearest: \['ailand'"),
+        ("land.base=5", "base' is 5, neither a file"),
+        ("land.observed.dataset=5", "observed.dataset' is 5. Give the path of a dataset"),
+        ("land.observed.variables=swvl1", "observed.variables' is 'swvl1'. Give a list of names"),
+        ("land.observed.variables=[swlv1]", r"has 'swlv1', not in the table. Nearest: \['swvl1'"),
     )
 )  # fmt: skip
 
@@ -464,7 +469,74 @@ PYTHON = (
     Fault("a site without a place", "error", "No place is given"),
     Fault("observations without a value", "error", "There is no value in the observations"),
     Fault("observations twice", "warning", "1 of 2 observations repeat another one"),
+    Fault("a start of re-forecasts given twice", "error", "`starts` has 2 dates, and 2021-07-10.* more than once"),
+    Fault("a word as a start of re-forecasts", "error", "`starts` has what is not a date"),
+    Fault("years of stability as text", "error", "`years` is 'ten'. Give a whole number"),
+    Fault("a negative spin-up", "error", "`spin_up` is -1. Give the most years"),
+    Fault("text as a spin-up", "error", "`spin_up` is 'ten'. Give the most years"),
 )
+
+#: Options and fields of a coupled land; each is one of this name in ``test_couplings.py``.
+COUPLINGS = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        ("a coupling as it is", "fine", ""),
+        ("a list as forcing of a coupling", "error", r"`forcing` is \['t'\]. Give a mapping"),
+        ("a number as the source of a forcing", "error", "`forcing.t` is 5. Give a mapping with some of"),
+        ("a forcing without a source", "error", "`forcing.t` is None. Give a mapping with some of"),
+        ("a list as feedback", "error", r"`feedback` is \['skt'\]. Give a mapping"),
+        ("a number as the variable of a feedback", "error", "`feedback.skt` is 1. Give a mapping with some of"),
+        ("a word for true in what is held", "error", "`forcing.lai_lv` has `held: 'no'`. Give true or false"),
+        ("a word as the hours of a mean", "error", "`forcing.avg_t` has `hours: 'six'`. Give a number"),
+        ("a misspelt mapping of fields", "error", r"There is no configuration 'ifss'.*Nearest: \['ifs'\]"),
+        ("a field that the atmosphere lacks", "error", "the atmosphere has no field 'msl'"),
+        ("soil temperature as skin temperature", "warning", "`feedback.skt` is 'stl1' .soil temperature, layer 1."),
+        ("skin temperature as air temperature", "warning", "`feedback.2t` is 'skt' .skin temperature."),
+        ("net radiation as downward radiation", "warning", "`forcing.avg_sdswrf` is taken from 'ssr', which is net"),
+        ("snowfall as precipitation", "warning", r"takes \['avg_tprate', 'avg_tsrwe'\] from one field, \['sf'\]"),
+        ("one component of wind twice", "warning", r"takes \['avg_u', 'avg_v'\] from one field, \['10v'\]"),
+        ("a coupled land called text", "error", "but the file of a coupled land is NetCDF"),
+        ("one file for two results of a coupling", "error", "is `output` as well. Give it another path"),
+        ("the end of a coupling over its start", "error", "is read by the land. Give it another path"),
+        ("a number as the output of a coupling", "error", "`output` is 5. Give the path of a file"),
+        ("an index of points that is not one", "error", r"is not a file of numpy .\*.npy. with whole numbers"),
+        ("an index of points in another order", "error", "above that of the sun outside the atmosphere"),
+        ("an index with one wrong point", "warning", "1 of 44 points of the land are more than 100 km from the point"),
+        ("a lapse rate per kilometre", "error", "`points.lapse_rate` is 6.5 K m-1, which no air has"),
+        ("a word as a lapse rate", "error", "`points.lapse_rate` is 'dry'. Give a number"),
+        ("a lapse rate of the wrong sign", "warning", "`points.lapse_rate` is -0.0065 K m-1: air would be warmer"),
+        ("a step without a field", "error", r"lacks the fields \['sp'\]"),
+        ("the atmosphere of the step before", "error", "above that of the sun outside the atmosphere"),
+        ("points of the atmosphere in another order", "error", "above that of the sun outside the atmosphere"),
+        ("air of the step before", "warning", "The warmest hour of the day of 't' in local solar time"),
+        ("amounts since the start for those of a step", "error", "above that of the sun outside the atmosphere"),
+        ("upward radiation in the sign of the downward one", "error", "Long-wave radiation is the downward flux"),
+        ("radiation of the surface for that of the air", "error", "'avg_sdlwrf' .downward long-wave radiation."),
+        ("dew point in the place of temperature", "warning", "may be the upward flux|relative humidity"),
+        ("an atmosphere that repeats four days", "warning", "are exactly those of 4 days before"),
+        ("pressure of the sea level from an atmosphere", "warning", "Elevation and pressure contradict each other"),
+        ("no wind from an atmosphere", "warning", "The strongest wind"),
+    )
+)  # fmt: skip
+
+#: Files of towers; each is one of this name in ``test_towers.py``.
+TOWERS = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        ("a tower as it is", "fine", ""),
+        ("a clock with summer time", "warning", "the clock was moved within the file, as by summer time"),
+        ("text in a column of a tower", "warning", "'P_F' of .* has text instead of a number in 3 records"),
+        ("records that end when they start", "error", "end 0 minutes after they start, and follow one another by 30"),
+        ("a tower's header without records", "error", "has a header and no records"),
+        ("a record of a tower given twice", "error", "1 stamps of .* are doubled or go back"),
+        ("records of a tower in another order", "error", "1 stamps of .* are doubled or go back"),
+        ("a tower in UTC as local time", "warning", "before solar noon|after solar noon|at night"),
+        ("a tower's temperature in kelvin", "error", "It would be in K"),
+        ("a tower's pressure in hPa", "error", "It would be in hPa"),
+        ("a tower's relative humidity as a fraction", "error", "It would be in 1"),
+        ("long-wave radiation of a tower as the net", "error", "not a plausible downward long-wave radiation"),
+        ("a misspelt quantity of a tower", "error", r"`columns` names 'temprature'. Nearest: \['temperature'\]"),
+        ("an unknown unit of a tower", "error", "is in 'furlong'; known units of air temperature are"),
+    )
+)  # fmt: skip
 
 #: All tables by the heading of each.
 TABLES = {
@@ -473,6 +545,8 @@ TABLES = {
     "Runs": RUN,
     "Other commands": COMMANDS,
     "Calls from Python": PYTHON,
+    "Couplings": COUPLINGS,
+    "Files of towers": TOWERS,
     "Assimilation": ASSIMILATION,
     "Files and processes": FILES,
 }

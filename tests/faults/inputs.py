@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.constants import GRAVITY
+from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.plausibility.rules import standard_pressure
 
 ERROR, WARNING, FINE = "error", "warning", "fine"
@@ -193,9 +194,32 @@ def copied(source: str, *names: str) -> Change:
     return lambda data: data.assign({name: data[name].copy(data=data[source].values) for name in names})
 
 
-def reversed_layers(data: xr.Dataset) -> xr.Dataset:
-    """Give soil temperature from below."""
-    return data.assign({f"stl{k}": data[f"stl{k}"].copy(data=data[f"stl{5 - k}"].values) for k in (1, 2, 3, 4)})
+def from_below(name: str) -> Change:
+    """Give four layers of soil in reversed order."""
+    return lambda data: data.assign({f"{name}{k}": data[f"{name}{k}"].copy(data=data[f"{name}{5 - k}"].values)
+                                     for k in (1, 2, 3, 4)})  # fmt: skip
+
+
+def half_a_step_later(*names: str) -> Change:
+    """Give means of two neighbouring values, as are those of three hours before."""
+    return apply(lambda x: np.concatenate([x[:1], 0.5 * (x[1:] + x[:-1])]), *names)
+
+
+def higher_for_days(data: xr.Dataset) -> xr.Dataset:
+    """Raise pressure by 5 % from the ninth to the thirteenth day, as that of a place 400 m lower."""
+    factor = np.where((np.arange(data.sizes["time"]) // 4 >= 8) & (np.arange(data.sizes["time"]) // 4 < 13), 1.05, 1.0)
+    return apply(lambda x: (x * factor[:, None]).astype("f4"), "avg_sp")(data)
+
+
+def soil_of(date: str) -> Change:
+    """Start from the soil of another date, without its snow."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        other = open_data("$AILAND_SAMPLE").to_xarray((date, date), [*_SOIL]).isel(time=0)
+        at = np.flatnonzero(np.isin(other["point_id"].values, data["point_id"].values))
+        return data.assign({n: data[n].copy(data=np.broadcast_to(other[n].values[at], data[n].shape)) for n in _SOIL})
+
+    return change
 
 
 _WEATHER = ("t", "q", "avg_t", "avg_q", "avg_sp", "avg_u", "avg_v", "avg_sdswrf", "avg_sdlwrf", "avg_tprate",
@@ -293,7 +317,9 @@ STATE = [
          copied("stl1", "stl2", "stl3", "stl4")),
     Case("one layer of soil water copied to the next", WARNING, "'swvl2' and 'swvl3' are exactly the same",
          copied("swvl2", "swvl3"), "everywhere"),
-    Case("layers of soil from below", WARNING, "layers may be in reversed order", reversed_layers, "everywhere"),
+    Case("layers of soil from below", WARNING, "layers may be in reversed order", from_below("stl"), "everywhere"),
+    Case("layers of soil water from below", WARNING, "layers of soil water may be in reversed order",
+         from_below("swvl"), "everywhere"),
     Case("some snow in summer", WARNING, "below more than 10 kg m-2 of snow",
          both(put(30.0, "sd"), put(1.0, "snowc"), put(200.0, "rsn"), put(273.0, "tsn"), put(0.0, "slw")), "summer"),
     Case("leaf area index of 50", ERROR, "'lai_hv'", put(50.0, "lai_hv")),
@@ -418,6 +444,24 @@ MONTH = [
          at_places(slice(20, 21), apply(lambda x: x - 22.0, *_SOIL)), "month"),
     Case("elevation of one place of many 550 m too high", WARNING, "mean over eight days, of few points among many",
          apply(lambda x: np.where(np.arange(x.shape[-1]) == 43, x + 5400.0, x), "z"), "month"),
+    Case("temperature and humidity six hours late at one place", WARNING, "warmest hour of the day of 't'",
+         at_places(slice(42, 43), later(1, "t", "avg_t", "q", "avg_q")), "month"),
+    Case("temperature three hours late", WARNING, "local solar time, the median of distant places",
+         half_a_step_later("t", "avg_t", "q", "avg_q"), "month"),
+    Case("a week of forcing repeated", WARNING, "are exactly those of 7 days before",
+         at_places(slice(20, 21), repeated(28)), "month"),
+    Case("ten days of forcing in the place of twenty", WARNING, "are exactly those of 10 days before", repeated(40),
+         "month"),
+    Case("whole kelvins", WARNING, "whole kelvins or degrees celsius", apply(np.rint, "t", "avg_t"), "month"),
+    Case("whole degrees Celsius at one place", WARNING, "whole kelvins or degrees celsius",
+         at_places(slice(20, 21), apply(lambda x: (np.rint(x - 273.15) + 273.15).astype("f4"), "t")), "month"),
+    Case("pressure of a lower place for some days", WARNING, "largest relative change of pressure", higher_for_days,
+         "month"),
+    Case("tenths of a kelvin", FINE, "", apply(lambda x: np.round(x, 1), "t", "avg_t"), "month"),
+    Case("soil of the other half of the year at one place", WARNING, "may be of the other half of the year",
+         at_places(slice(28, 29), soil_of("2021-01-10")), "month"),
+    Case("soil of the other half of the year", WARNING, "the median of ten points and more without snow",
+         soil_of("2021-01-10"), "month"),
     Case("humidity in steps of 1e-4", FINE, "",
          at_places(slice(42, 43), apply(lambda x: np.round(x, 4).astype("f4"), "avg_q", "q")), "month"),
     Case("twelve windy places", FINE, "", at_places(slice(12, 24), apply(lambda x: 1.6 * x, "avg_u", "avg_v")),

@@ -13,6 +13,7 @@ import pytest
 import anemoi_ailand as ail
 from anemoi_ailand.data.observations.read import read_observations
 from anemoi_ailand.data.selection import select
+from anemoi_ailand.evaluation.processes.stability import check_length
 from anemoi_ailand.evaluation.sites.places import find_points
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 from tests.faults.faults import PYTHON
@@ -42,6 +43,9 @@ def calls(folder) -> dict[str, Callable[[], object]]:
 
     def step(**fields) -> object:
         return land.step(state, {**forcing, **fields})
+
+    def again(**options) -> object:
+        return reforecast("ailand", "d.zarr", folder / "r.nc", leads=[6], **options)
 
     t = forcing["avg_t"]
     return {
@@ -76,6 +80,11 @@ def calls(folder) -> dict[str, Callable[[], object]]:
         "a site without a place": lambda: find_points([], *places),
         "observations without a value": lambda: read_observations([folder / "empty.csv"]),
         "observations twice": lambda: read_observations([folder / "twice.csv"]),
+        "a start of re-forecasts given twice": lambda: again(starts=[when, when]),
+        "a word as a start of re-forecasts": lambda: again(starts=["tomorrow"]),
+        "years of stability as text": lambda: check_length("ten", 2),
+        "a negative spin-up": lambda: ail.tower("t.csv", folder / "t", spin_up=-1),
+        "text as a spin-up": lambda: ail.tower("t.csv", folder / "t", spin_up="ten"),
     }
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import get_args
 
 import numpy as np
+from earthkit.meteo.solar import solar_declination_angle
 
 from anemoi_ailand.constants import STEP, STEP_HOURS, Plausibility
 from anemoi_ailand.data.plausibility.days import Days
@@ -31,7 +32,18 @@ from anemoi_ailand.data.plausibility.rules import (
     Rule,
     range_rule,
 )
-from anemoi_ailand.data.plausibility.rules_over_days import COLDEST, DEEP, SECOND, TOP, WARMEST
+from anemoi_ailand.data.plausibility.rules_over_days import (
+    COLDEST,
+    DEEP,
+    SECOND,
+    TOP,
+    WARMEST,
+    WATER_BELOW,
+    WATER_OF_TOP,
+    WILTING,
+    WITH_SUN,
+    soil_with_sun,
+)
 from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import LargestInsolation, Places
 from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
@@ -188,7 +200,7 @@ class Checker:
             self._copied_layers(known, date, where)
             self._in_radians(where)
             self._compare_start(known, date, where)
-            self._soil = _soil_of(known)
+            self._soil = _soil_of(known, date, where)
         self._stop_at_errors()
 
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:
@@ -542,17 +554,22 @@ def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {n: fields[n] for n in ("cvl", "cvh") if n in fields}
 
 
-def _soil_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return layers of soil and the coldest and warmest of them (point,), NaN under snow; none if any is missing."""
+def _soil_of(fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> dict[str, np.ndarray]:
+    """Return the soil at the start that forcing of days is compared with, temperatures (point,) NaN under snow.
+
+    It is that of layers, of the coldest and warmest of them, and its season; nothing if a layer or snow is missing.
+    """
     if not {*_LAYERS, "sd"} <= fields.keys():
         return {}
     layers = np.where(fields["sd"] > _SNOW, np.nan, np.stack([fields[n] for n in _LAYERS]))
-    return {
+    water = {WATER_OF_TOP: "swvl1", WATER_BELOW: "swvl4", WILTING: "theta_pwp"}
+    return {name: fields[of] for name, of in water.items() if of in fields} | {
         COLDEST: layers.min(axis=0),
         WARMEST: layers.max(axis=0),
         TOP: layers[0],
         SECOND: layers[1],
         DEEP: layers[3],
+        WITH_SUN: soil_with_sun(layers[1], layers[3], solar_declination_angle(date)[0], where[0]),
     }
 
 

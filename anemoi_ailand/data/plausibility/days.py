@@ -19,7 +19,15 @@ import numpy as np
 from anemoi_ailand.constants import STEP, STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.plausibility.findings import Finding
 from anemoi_ailand.data.plausibility.jumps import WEATHER, another_time, unusual_weather
-from anemoi_ailand.data.plausibility.rules import AT_START, WET, Rule, emissivity, relative_humidity
+from anemoi_ailand.data.plausibility.repetition import Repetition
+from anemoi_ailand.data.plausibility.rules import (
+    AT_START,
+    MANY_POINTS,
+    WET,
+    Rule,
+    emissivity,
+    relative_humidity,
+)
 from anemoi_ailand.data.plausibility.rules_over_days import (
     DAY,
     DAYS,
@@ -36,7 +44,15 @@ from anemoi_ailand.data.plausibility.rules_over_days import (
     YEAR,
     follows,
 )
-from anemoi_ailand.data.plausibility.sunshine import Places, SunClock, compare_clocks, follows_at, sentence_of
+from anemoi_ailand.data.plausibility.sunshine import (
+    WARMEST_HOUR,
+    Places,
+    SunClock,
+    compare_clocks,
+    follows_at,
+    sentence_of,
+    warmest_hour,
+)
 from anemoi_ailand.support.sphere import extent, identical
 
 #: Steps that tell a clock, two days; a day is enough if radiation is far from the sun.
@@ -101,6 +117,24 @@ _DIM_MONTHS = Rule(
 )  # fmt: skip
 
 
+#: Daily cycle of temperature that tells its warmest hour [K].
+_WARM = 3.0
+
+_LATE_WARMTH = "Temperature may be of other hours than radiation: check its stamps, time zone and step."
+
+#: Warmest hour over eight days: 11.5 to 18.1 h at places of the reference set and at towers, but 16.8 to 24 h at East
+#: River, whose clock is wrong; the median of distant places 14.7 to 15.5 h.
+_WARMEST = {
+    name: (
+        Rule(f"warmest_hour_{name}", f"The warmest hour of the day of '{name}' in local solar time, of eight days,",
+             "h", (name,), _NO_RULE, plausible=(10.5, 19.2), advice=_LATE_WARMTH),
+        Rule(f"warmest_hour_of_places_{name}", f"The warmest hour of the day of '{name}' in local solar time, the "
+             "median of distant places in eight days,", "h", (name,), _NO_RULE, plausible=(12.5, 17.0),
+             advice=_LATE_WARMTH),
+    ) for name in ("t", "avg_t")
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Period:
     """Extremes and means of a period, each of shape (point,); ``of`` has those that rules of months name."""
@@ -130,6 +164,7 @@ class Days:
         compare: Callable[[Mapping[str, np.ndarray], datetime, Places], None],
     ) -> None:
         self._apply, self._keep, self._compare = apply, keep, compare
+        self._repetition = Repetition(keep)
         self._where: Places | None = None
         self._begin((np.empty(0), np.empty(0)))
 
@@ -143,6 +178,8 @@ class Days:
         self._start: dict[str, np.ndarray] = {}
         self._weather: dict[str, np.ndarray] = {}
         self._forget()
+
+        self._repetition.forget()
 
     def _forget(self) -> None:
         self._dates: list[datetime] = []
@@ -166,19 +203,21 @@ class Days:
             if self._dates and dates[done] - self._dates[-1] != STEP:
                 self._whole.clear()
                 self._weather = {}
+                self._repetition.forget()
                 self._forget()
             before, room = len(self._dates), _PERIOD - len(self._dates)
-            self._take(fields, slice(done, done + room))
+            self._take(fields, dates[done : done + room], slice(done, done + room))
             self._dates += dates[done : done + room]
             done += room
             self._judge(before)
 
-    def _take(self, fields: Mapping[str, np.ndarray], piece: slice) -> None:
-        for name in _KEPT:
-            if name in fields:
-                values = fields[name][piece]
-                some = values.copy() if self._chosen is None else values[:, self._chosen]
-                self._parts.setdefault(name, []).append(some)
+    def _take(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], piece: slice) -> None:
+        assert self._where is not None
+        given = {n: fields[n][piece] for n in _KEPT if n in fields}
+        some = {n: values.copy() if self._chosen is None else values[:, self._chosen] for n, values in given.items()}
+        for name, values in some.items():
+            self._parts.setdefault(name, []).append(values)
+        self._repetition.add(some, dates, self._where)
 
     def _judge(self, before: int) -> None:
         """Judge the days kept; the first ``before`` steps were known earlier."""
@@ -202,6 +241,7 @@ class Days:
             self._relations(PERIOD, fields)
             self._relations(FIRST_PERIOD, fields | self._start)
             self._start = {}
+            self._tell_warmest_hour(fields)
             self._end(fields)
             self._forget()
 
@@ -258,6 +298,19 @@ class Days:
             date = self._dates[0] + (found[0] - before) * STEP
             what = f"weather leaves that of the days around it {found[1]:.2g} times as far as usual everywhere"
             self._keep(another_time("jump of weather", what, date, False, self._where))
+
+    def _tell_warmest_hour(self, fields: Mapping[str, np.ndarray]) -> None:
+        """Compare the daily cycle of temperature with local solar time, where it is large enough."""
+        assert self._where is not None
+        middles = {"t": self._dates, "avg_t": [date - STEP / 2 for date in self._dates]}
+        for name in middles.keys() & fields.keys():
+            hour, amplitude = warmest_hour(fields[name], middles[name], self._where)
+            told = amplitude > _WARM
+            one, many = _WARMEST[name]
+            self._apply(one, np.where(told, hour, WARMEST_HOUR), self._dates[:1], self._where)
+            if self._is_far and told.sum() >= MANY_POINTS:
+                typical = np.full_like(hour, np.median(hour[told]))
+                self._apply(many, typical, self._dates[:1], self._where)
 
     def _tell_clock(self, fields: Mapping[str, np.ndarray]) -> None:
         """Compare the clock with the sun."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from anemoi_ailand.constants import TRIPLE_POINT
+from anemoi_ailand.constants import TRIPLE_POINT, ZERO_CELSIUS
 from anemoi_ailand.data.plausibility.rules import (
     ANY,
     AT_START,
@@ -123,6 +123,11 @@ def _nearer_below(top: np.ndarray, deep: np.ndarray, t: np.ndarray) -> np.ndarra
     return np.full_like(top, apart / max(above, 0.1))
 
 
+def _drier_on_top(top: np.ndarray, deep: np.ndarray, wilting: np.ndarray) -> np.ndarray:
+    """Return the share of places with less than the wilting point in the top layer, less that in the deepest."""
+    return np.full_like(top, (top < wilting).mean() - (deep < wilting).mean())
+
+
 def _second_layer(limits: Mapping[float, tuple[float, float]]) -> Callable[..., np.ndarray]:
     """Return a function of the difference of soil and air as a share of the usual range, from -1 to 1, by the air."""
     colder, ranges = list(limits)[1:], np.array(list(limits.values()))
@@ -199,6 +204,20 @@ def _held(x: np.ndarray) -> np.ndarray:
 _OTHER_HOURS = 1
 
 
+def _whole_degrees(t: np.ndarray) -> np.ndarray:
+    """Return the share of values that are whole kelvins or degrees Celsius."""
+    apart = [np.abs(x - np.rint(x)) for x in (t, t - ZERO_CELSIUS)]
+    return (np.minimum(*apart) < _ROUNDED).mean(axis=0)
+
+
+#: Difference from a whole number that single precision leaves [K].
+_ROUNDED = 1.0e-3
+
+
+def _largest_step(pressure: np.ndarray) -> np.ndarray:
+    return np.abs(np.diff(np.log(pressure), axis=0)).max(axis=0)
+
+
 def _wind_held(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Return that share of the component that is held most; one that is always zero holds no direction, not a value."""
     return np.maximum(*(np.where((x == 0.0).all(axis=0), 0.0, _held(x)) for x in (u, v)))
@@ -247,8 +266,40 @@ COLDEST, WARMEST = f"coldest{AT_START}", f"warmest{AT_START}"
 
 _ALL_LAYERS = "The state may be of another season, place or unit: take it from the date of the forcing."
 
+#: Difference of the second and the deepest layer at the start that the season explains, see :func:`soil_with_sun`.
+WITH_SUN = f"with_sun{AT_START}"
+
+#: Declination of the sun from which it tells the season [degrees], and latitudes that have one.
+_SOLSTICE, _SEASONAL = 18.0, 20.0
+
+_OF_SEASON = "The soil may be of the other half of the year, or of the other hemisphere: check dates and places."
+
+
+def soil_with_sun(second: np.ndarray, deep: np.ndarray, declination: float, latitudes: np.ndarray) -> np.ndarray:
+    r"""Return how far soil is warmer above than below in summer, and colder in winter [K], shape (point,).
+
+    .. math:: (T_2 - T_4)\,\mathrm{sgn}(\delta\,\phi)
+
+    for layers two and four, latitude and declination; NaN in the tropics and between the seasons.
+    """
+    told = (np.abs(latitudes) > _SEASONAL) & (abs(declination) > _SOLSTICE)
+    return np.where(told, (second - deep) * np.sign(declination * latitudes), np.nan)
+
+
+def _typical_of_season(apart: np.ndarray) -> np.ndarray:
+    told = np.isfinite(apart)
+    return np.full_like(apart, np.median(apart[told]) if told.sum() >= MANY_POINTS else 0.0)
+
+
 #: Rules of the state at the start against the first two days of forcing.
 FIRST_DAYS = (
+    Rule("soil_with_sun", "How far the second layer of soil (stl2) is warmer than the deepest (stl4) in summer, or "
+         "colder in winter, without snow,", "K", (WITH_SUN,), lambda x: x, ANY, (-7.5, None),  # at least -5.6
+         _OF_SEASON),
+    Rule("soil_with_sun_of_points", "How far the second layer of soil (stl2) is warmer than the deepest (stl4) in "
+         "summer, or colder in winter, the median of ten points and more without snow,", "K", (WITH_SUN,),
+         _typical_of_season, ANY, (-1.0, None),  # at least 2.4
+         _OF_SEASON),
     Rule("warm_soil", "Temperature of the coldest layer of soil over that of air in the first two days, beyond the "
          "most that is usual without snow,", "K", (COLDEST, "avg_t"),
          _beyond_usual((19.0, 17.5, 15.5), (280.0, 290.0)), ANY, (None, 0.0),  # 17.0, 15.7, 13.9
@@ -261,6 +312,9 @@ FIRST_DAYS = (
 
 #: Layers of soil at the start, NaN under snow.
 TOP, SECOND, DEEP = (f"stl{k}{AT_START}" for k in (1, 2, 4))
+
+#: Water of the top and the deepest layer, and the wilting point.
+WATER_OF_TOP, WATER_BELOW, WILTING = (f"{n}{AT_START}" for n in ("swvl1", "swvl4", "theta_pwp"))
 
 #: Differences of the second layer from air without its warmth by the sun [K], which are usual from a temperature on.
 #: The extremes are -6.8 to 20.8, -15.1 to 15.0, -15.3 to 16.1, -16.0 to 13.0, and -18.4 to 13.8.
@@ -288,6 +342,10 @@ FIRST_DAYS_OF_PLACES = (
          "the start, medians of places without snow,", "1", (TOP, DEEP, f"t{AT_START}"), _nearer_below,
          ANY, (0.65, None),  # 1.2; at nine towers 0.76
          "The top layer follows the air: layers may be in reversed order."),
+    Rule("order_of_water", "Share of places whose top layer (swvl1) is below the wilting point, less that of the "
+         "deepest (swvl4), at the start", "1", (WATER_OF_TOP, WATER_BELOW, WILTING), _drier_on_top,
+         ANY, (-0.04, None),  # at least 0.02
+         "Sun and wind dry the top layer only: layers of soil water may be in reversed order."),
 )  # fmt: skip
 
 _CLEAR = ("avg_sdlwrf", "avg_t", "avg_q", "avg_sp")
@@ -330,6 +388,13 @@ PERIOD = (
            (name,), _held, ANY, (None, 0.5),  # at most 0.28
            "A value of a day may have been repeated: the land needs the daily cycle.")
       for name in ("avg_t", "avg_q", "avg_sdlwrf")),
+    *(Rule(f"whole_{name}", f"Share of values of '{name}' that are whole kelvins or degrees Celsius, in eight days,",
+           "1", (name,), _whole_degrees, ANY, (None, 0.9),  # at most 0.4
+           "Values have been rounded, which moves the melting of snow: give a tenth of a kelvin or less.")
+      for name in ("t", "avg_t")),
+    Rule("jump_of_pressure", "The largest relative change of pressure (avg_sp) in a step, in eight days,", "1",
+         ("avg_sp",), _largest_step, ANY, (None, 0.03),  # at most 0.013; East River 0.126
+         "Pressure changes slowly: it may be of another place, height or unit from one date on."),
     Rule("held_wind", "The share of steps at which 'avg_u' or 'avg_v' is that of the step before, in eight days,", "1",
          ("avg_u", "avg_v"), _wind_held, ANY, (None, 0.5),  # at most 0.28
          "A value of a day may have been repeated: the land needs the daily cycle."),

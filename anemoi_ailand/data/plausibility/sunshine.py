@@ -30,6 +30,11 @@ _MOST_HOURS = 12
 #: Mean insolation that tells the clock of a point [W m-2].
 _BRIGHT = 40.0
 
+#: Local solar time at which air is usually warmest [h].
+WARMEST_HOUR = 14.5
+
+_STEPS_A_DAY = timedelta(days=1) // STEP
+
 #: Days for which the insolation of an hour of the day is kept.
 _DAYS_KEPT = 8
 
@@ -172,6 +177,21 @@ def compare_clocks(short_wave: np.ndarray, dates: Sequence[datetime], where: Pla
 def follows_at(short_wave: np.ndarray, dates: Sequence[datetime], where: Places) -> np.ndarray:
     """Return the correlation of short-wave radiation (date, point) with the sun of places, shape (point,)."""
     return _correlation(short_wave, insolation_of_steps(dates, where))
+
+
+def warmest_hour(temperature: np.ndarray, dates: Sequence[datetime], where: Places) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the local solar time of the warmest hour of whole days [h], and the amplitude of the daily cycle [K].
+
+    Both, of shape (point,), are those of the first harmonic of the median day of temperatures (date, point) at dates,
+    or in the middle of the interval of a mean. The hour is in the twelve hours to both sides of :data:`WARMEST_HOUR`.
+    """
+    days = temperature.reshape(-1, _STEPS_A_DAY, temperature.shape[1])
+    day = np.median(days - days.mean(axis=1, keepdims=True), axis=0)
+    hours = np.array([date.hour + date.minute / 60.0 for date in dates[:_STEPS_A_DAY]])
+    harmonic = 2.0 * (day * np.exp(-2j * np.pi * hours / 24.0)[:, None]).mean(axis=0)
+    local = -np.angle(harmonic) * 12.0 / np.pi + np.asarray(where[1]) / 15.0
+    apart = (local - WARMEST_HOUR + 12.0) % 24.0 - 12.0
+    return WARMEST_HOUR + apart, np.abs(harmonic)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

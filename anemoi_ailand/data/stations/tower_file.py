@@ -150,6 +150,7 @@ class _Table:
     place: dict[str, float]
     zone: str = ""
     assumed: bool = False
+    text: dict[str, pd.Series] = field(default_factory=dict)
 
 
 def read_tower(
@@ -203,6 +204,7 @@ def read_tower(
     values = {}
     found = _find(chosen, table, path)
     for name, (column, units) in found.items():
+        _warn_of_text(column, table, path)
         values[name] = np.full(len(axis), np.nan)
         values[name][at] = _converted(table.columns[column], units, name, column, step, path)
     if "snowfall" in values and found["precipitation"][0] == _RAINFALL:
@@ -306,14 +308,42 @@ def _read_csv(path: Path, time: str | None) -> _Table:
     column, form = _column(time, list(table)) if time is not None else (_FLUXNET_TIMES[str(fluxnet)], None)
     if column not in table:
         raise ValueError(f"'{path}' has no column '{column}' for the stamps. {_near(column, list(table))}")
-    stamps = _stamps(table.pop(column).astype(str), column, path, form if form and "%" in form else None)
+    if table.empty:
+        raise ValueError(f"'{path}' has a header and no records. Give the file of a tower.")
+    text, form = table.pop(column).astype(str), form if form and "%" in form else None
+    stamps = _stamps(text, column, path, form)
+    if time is None and fluxnet == END and (start := _FLUXNET_TIMES[START]) in table:
+        _check_length(_stamps(table[start].astype(str), start, path), stamps, path)
     source = f"as the column '{column}' says" if time is None else "assumed: give `stamp` if it is the start"
     table = table.drop(columns=[c for c in _FLUXNET_TIMES.values() if c in table])
     numbers = table.apply(pd.to_numeric, errors="coerce")
+    text_in = {str(n): table.loc[bad, n] for n in table if (bad := numbers[n].isna() & table[n].notna()).any()}
     values = {str(n): _without_missing(v.to_numpy(dtype=np.float64)) for n, v in numbers.items()}
     units = {name: _split(name)[1] for name in values}
     meaning = fluxnet if time is None and fluxnet else END
-    return _Table(stamps, meaning, source, values, units, {}, assumed=time is not None)
+    return _Table(stamps, meaning, source, values, units, {}, assumed=time is not None, text=text_in)
+
+
+def _check_length(starts: np.ndarray, ends: np.ndarray, path: Path) -> None:
+    """Refuse records whose end is not one record after their start."""
+    lengths, counts = np.unique(ends - starts, return_counts=True)
+    length, steps = lengths[counts.argmax()], np.diff(ends)
+    if len(steps) and length != np.median(steps):
+        minutes = [int(x / np.timedelta64(1, "m")) for x in (length, np.median(steps))]
+        raise ValueError(
+            f"'{path}' has records that end {minutes[0]} minutes after they start, and follow one another by "
+            f"{minutes[1]}. Correct the stamps, or leave one of both columns out."
+        )
+
+
+def _warn_of_text(column: str, table: _Table, path: Path) -> None:
+    """Warn of text in the place of numbers in a column that is read."""
+    if column in table.text:
+        text = table.text[column]
+        LOG.warning(
+            "'%s' of '%s' has text instead of a number in %d records, such as '%s'. They count as missing",
+            column, path, len(text), text.iloc[0],
+        )  # fmt: skip
 
 
 def _read_netcdf(path: Path) -> _Table:

@@ -118,6 +118,8 @@ def trend(values: np.ndarray, cycle: int) -> np.ndarray:
 
 def check_length(years: int, cycle: int) -> None:
     """Refuse a run that is too short to judge drift."""
+    if isinstance(years, bool) or not isinstance(years, int | np.integer):
+        raise ValueError(f"`years` is {years!r}. Give a whole number of years.")
     if years < LEAST_CYCLES * cycle:
         raise ValueError(
             f"{years} years are {years / cycle:g} cycles of {cycle} years of forcing, but drift is judged over the "

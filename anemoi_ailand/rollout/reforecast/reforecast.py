@@ -341,9 +341,15 @@ def _free(path: Path, overwrite: bool) -> Path:
 
 
 def _starts(starts: Sequence[Any] | np.ndarray) -> np.ndarray:
-    dates = np.unique(np.asarray(starts, dtype="datetime64[s]"))
-    if dates.size == 0:
+    try:
+        given = np.asarray(starts, dtype="datetime64[s]").ravel()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`starts` has what is not a date ({error}). Give dates such as 2022-01-01.") from error
+    if given.size == 0:
         raise ValueError("No start date is given. Give one or more in `starts`.")
+    dates, counts = np.unique(given, return_counts=True)
+    if dates.size < given.size:
+        raise ValueError(f"`starts` has {given.size} dates, and {dates[counts > 1][0]} more than once. Give each once.")
     return dates
 
 
