@@ -24,7 +24,7 @@ from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.variables import variable
 from tools.results.derivatives import LEADS, agreements, kept_differences
 from tools.results.pages import Blocks, made_by, paragraph, table
-from tools.results.real_weather import NEVER_TRAINED, SITES, site_of
+from tools.results.real_weather import NEVER_TRAINED, site_of
 from tools.results.reference_set import Scores, evaluated, number, scored
 from tools.results.steps import Inputs, checksum_of, key_of, once_json
 from tools.results.weather_runs import errors, run_of, series_files
