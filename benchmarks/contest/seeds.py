@@ -79,10 +79,15 @@ def _cell(ratios: list[float]) -> str:
     return f"{mean:.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})"
 
 
-if __name__ == "__main__":
+def create_parser() -> ArgumentParser:
+    """Return the parser of the command."""
     parser = ArgumentParser("python -m benchmarks.contest.seeds", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="output of a contest")
+    return parser
+
+
+if __name__ == "__main__":
     try:
-        sys.stdout.write(seeds_table(parser.parse_args().folders) + "\n")
+        sys.stdout.write(seeds_table(create_parser().parse_args().folders) + "\n")
     except (OSError, ValueError) as error:
         sys.exit(f"seeds: error: {error}")
