@@ -56,7 +56,8 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     ``value`` has the 95 % interval ``low`` to ``high``; ``ratio`` is the RMSE over that of the reference for the same
     draws of starts and points; ``better`` if its whole interval is below one. Rows of the variable :data:`TOGETHER`
     hold the geometric mean of the ratios of the ``n`` :data:`CORE` variables that both models have. ``bias_most`` is
-    the 90 % quantile of the absolute bias over points; it and ``acc`` have no interval.
+    the 90 % quantile of the absolute bias over points, ``bias_spread`` the standard deviation of the bias; they and
+    ``acc`` have no interval.
 
     ``sums`` come from :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``. The ratio of the reference
     is one.
@@ -122,7 +123,9 @@ class _Part:
                         logs.setdefault(model, []).append((log, log_drawn))
                 yield row
                 yield self._row(name, model, "bias", *self._bias((name, model)))
-                yield self._row(name, model, "bias_most", self._most((name, model)))
+                biases = self._biases((name, model))
+                yield self._row(name, model, "bias_most", float(np.quantile(np.abs(biases), MOST)))
+                yield self._row(name, model, "bias_spread", float(biases.std()))
                 yield self._row(name, model, "acc", self._acc((name, model)))
         for model, values in logs.items():
             log = float(np.mean([value for value, _ in values]))
@@ -163,10 +166,10 @@ class _Part:
     def _bias(self, key: tuple[str, str]) -> tuple[float, np.ndarray]:
         return self._mean(self.sums.start_errors[key])
 
-    def _most(self, key: tuple[str, str]) -> float:
+    def _biases(self, key: tuple[str, str]) -> np.ndarray:
+        """Return the mean error of each point."""
         starts, units = self._counts()
-        each = self._values(self.sums.start_errors[key]).sum(axis=0) / (starts.sum() * units)
-        return float(np.quantile(np.abs(each), MOST))
+        return np.asarray(self._values(self.sums.start_errors[key]).sum(axis=0) / (starts.sum() * units))
 
     def _acc(self, key: tuple[str, str]) -> float:
         m = self.sums.moments[(*key, self.strata)]

@@ -44,7 +44,7 @@ def contest_table(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
     """Format a Markdown table; first row: header, first column: words."""
     return "\n".join(aligned(rows, left=(0,)))
 
@@ -60,7 +60,7 @@ def _entrants(entries: Sequence[Entry]) -> str:
         ]
         for e in entries
     ]  # fmt: skip
-    return _markdown([head, *rows])
+    return markdown([head, *rows])
 
 
 def _point_groups(scores: pd.DataFrame) -> list[str]:
@@ -83,7 +83,7 @@ def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> st
         bar = [name for name in WANTED if name in available]
         reached = sum(available[name].ratio <= WANTED_RATIO for name in bar)
         rows.append([model, *ratios, f"{lower}/{len(available)}", f"{reached}/{len(bar)}"])
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _cell(row: Any) -> str:
@@ -153,4 +153,4 @@ def _by_model(rows: pd.DataFrame, names: Sequence[str], form: str) -> str:
     cells = {(row.model, row.variable): form.format(row.value, getattr(row, "low", None), getattr(row, "high", None))
              for row in rows.itertuples() if row.value == row.value}  # fmt: skip
     body = [[model, *(cells.get((model, name), "-") for name in names)] for model in dict.fromkeys(rows["model"])]
-    return _markdown([["", *names], *(row for row in body if set(row[1:]) != {"-"})])
+    return markdown([["", *names], *(row for row in body if set(row[1:]) != {"-"})])

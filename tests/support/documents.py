@@ -168,6 +168,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "bash": _check_bash,
     "python -m benchmarks.contest": _check_contest,
     "python -m benchmarks.contest.figure": _check_figure,
+    "python -m benchmarks.contest.seeds": _takes("benchmarks.contest.seeds"),
     "python -m benchmarks.forcing": _takes("benchmarks.forcing"),
     "python -m benchmarks.speed": _takes("benchmarks.speed.__main__"),
     "anemoi-ailand": _check_ailand,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,18 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
         theirs = file.load()
     blocks = {PART + "-origin": made_by(PART, {n: (checksum_of(n), "plain") for n in inputs.networks})}
     for name in inputs.networks:
-        result = inputs.folder / f"derivatives-{name}.npy"
-        key = key_of(name, inputs.reference, inputs.differences)
-        once(result, key, lambda path=result, of=name: _save(path, differences(of, inputs.reference, theirs)))
-        blocks[f"{PART}-{name}"] = compared(np.load(result), theirs)
+        blocks[f"{PART}-{name}"] = compared(kept_differences(inputs, name, theirs), theirs)
     return {PAGE: blocks}
+
+
+def kept_differences(inputs: Inputs, name: str, theirs: xr.Dataset) -> np.ndarray:
+    """Return the differences of a network, made once."""
+    assert inputs.reference is not None
+    assert inputs.differences is not None
+    result = inputs.folder / f"derivatives-{name}.npy"
+    key = key_of(name, inputs.reference, inputs.differences)
+    once(result, key, lambda: _save(result, differences(name, inputs.reference, theirs)))
+    return np.asarray(np.load(result))
 
 
 def _save(path: Path, values: np.ndarray) -> None:
@@ -86,19 +94,37 @@ def _position(names: xr.DataArray, wanted: str) -> int:
     return [variable(str(n)).name for n in names.values].index(wanted)
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of derivatives with ecLand's: correlation, share of right signs, and median sizes of both."""
+
+    r: float
+    sign: float
+    size: float
+    of_ecland: float
+
+    def __str__(self) -> str:
+        return f"{self.r:.2f}, {self.sign:.2f}, {self.size:.2g} ({self.of_ecland:.2g})"
+
+
 def compared(found: np.ndarray, theirs: xr.Dataset) -> str:
     """Tabulate correlation, sign and median size of derivatives at the held-out points, where ecLand is linear."""
-    held = theirs.point_id.values % EVERY == 0
     rows = [["response", "lead", *(f"to `{n}`: r, sign, size (ecLand)" for n in INPUTS)]]
-    for j, name in enumerate(OUTPUTS):
-        for k, lead in enumerate(LEADS):
-            cells = [_cell(found[:, k, i, j], theirs, (lead, disturbed, name), held)
-                     for i, disturbed in enumerate(INPUTS)]  # fmt: skip
-            rows.append([f"`{name}`", f"{lead} h", *cells])
+    for name in OUTPUTS:
+        for lead in LEADS:
+            rows.append([f"`{name}`", f"{lead} h", *map(str, agreements(found, theirs, name, lead))])
     return table(rows)
 
 
-def _cell(ours: np.ndarray, theirs: xr.Dataset, which: tuple[int, str, str], held: np.ndarray) -> str:
+def agreements(found: np.ndarray, theirs: xr.Dataset, responding: str, lead: int) -> list[Agreement]:
+    """Return the agreement of the derivatives of a variable at a lead, for each disturbed variable."""
+    held = theirs.point_id.values % EVERY == 0
+    j, k = OUTPUTS.index(responding), LEADS.index(lead)
+    return [_agreement(found[:, k, i, j], theirs, (lead, disturbed, responding), held)
+            for i, disturbed in enumerate(INPUTS)]  # fmt: skip
+
+
+def _agreement(ours: np.ndarray, theirs: xr.Dataset, which: tuple[int, str, str], held: np.ndarray) -> Agreement:
     lead, disturbed, responding = which
     at = {
         "lead": theirs.lead.values.tolist().index(lead),
@@ -111,5 +137,5 @@ def _cell(ours: np.ndarray, theirs: xr.Dataset, which: tuple[int, str, str], hel
     a, b = jac[known], ours[known]
     large = np.abs(a) > SIGNIFICANT * np.sqrt(np.mean(a**2))
     agree = np.mean(np.sign(a[large]) == np.sign(b[large]))
-    r = np.corrcoef(a, b)[0, 1]
-    return f"{r:.2f}, {agree:.2f}, {np.median(np.abs(b)):.2g} ({np.median(np.abs(a)):.2g})"
+    r = float(np.corrcoef(a, b)[0, 1])
+    return Agreement(r, float(agree), float(np.median(np.abs(b))), float(np.median(np.abs(a))))

@@ -97,7 +97,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
         readme = readme_sentence(found)
         towers = run_of(inputs, network, inputs.towers / "ecland_2019.nc")
         blocks["weather-physiography"] = places_table(network, site_errors(towers))
-        blocks["weather-classes"] = classes_table(class_errors(towers))
+        blocks["weather-classes"] = classes_table(class_errors(towers, HELD_OUT_SITES))
         by_name = {run.name: run for run in runs}
         draw(series_figure(by_name[SOIL_RUN], by_name[SNOW_RUN]), "real_weather_series.png")
         titles = {run: f"{SITES[site_of(run)].partition(',')[0]} {run.partition('_')[2]}" for run in by_name}
@@ -207,13 +207,19 @@ def places_table(network: str, found: pd.DataFrame) -> str:
 
 
 def classes_table(found: pd.DataFrame) -> str:
-    """Tabulate the drawn physiographies of the tower set by their climate class."""
+    """Tabulate the drawn physiographies of the tower set by their climate class, at held-out and at other sites."""
     rows = [["class of the physiography", "site-years", *(f"`{name}`" for name in BY_PLACE), "bias of `stl1`"]]
     for group in found["group"].unique():
-        of = found[found["group"] == group].set_index("variable")
-        cells = [f"{of.loc[n, 'rmse']:{_form(n)}}" for n in BY_PLACE]
-        rows.append([group, f"{of['points'].iloc[0]}", *cells, f"{of.loc['stl1', 'bias']:+.2f}"])
+        both = [found[(found["group"] == group) & (found["unseen"] == k)].set_index("variable") for k in (True, False)]
+        rmse = [_either(both, name, "rmse", _form(name)) for name in BY_PLACE]
+        points = " / ".join(str(of["points"].iloc[0]) if len(of) else "-" for of in both)
+        rows.append([group, points, *rmse, _either(both, "stl1", "bias", "+.2f")])
     return table(rows)
+
+
+def _either(tables: Sequence[pd.DataFrame], name: str, metric: str, form: str) -> str:
+    """Format a score of several tables, with a dash where one has no rows."""
+    return " / ".join(f"{of.loc[name, metric]:{form}}" if len(of) else "-" for of in tables)
 
 
 def hand_set_table(inputs: Inputs) -> str:

@@ -96,7 +96,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
         "reference-a": table_a(main),
         "reference-b": table_b(main),
         "reference-bias": bias_table(found, years),
-        "reference-classes": class_table(main),
+        "reference-classes": class_table(kept_class_scores(inputs, main)),
         "reference-water": water_table(main),
         "reference-points": points_table(inputs, main),
         "reference-snow": snow_table(main),
@@ -223,14 +223,51 @@ def bias_table(found: dict[str, Scores], years: dict[str, Scores]) -> str:
     return table(rows)
 
 
-def class_table(s: Scores) -> str:
-    """Tabulate the RMSE after 90 days by climate class, at all points."""
-    rows = [["climate class", *(f"`{name}`" for name in BY_CLASS), "bias of `stl1`"]]
+def class_table(scores: pd.DataFrame) -> str:
+    """Tabulate the RMSE after 90 days by climate class, at the held-out points and at those of the training."""
+    values = scores.set_index(["points", "variable", "metric", "group"])["value"].to_dict()
+    numbers = scores.groupby(["points", "group"])["of_points"].max()
+    rows = [["climate class", "points", *(f"`{name}`" for name in BY_CLASS), "bias of `stl1`"]]
     for group in BIOMES:
-        where = {"lead": 90, "cut": "biome", "group": group}
-        values = [s(name, **where) for name in BY_CLASS]
-        rows.append([group, *map(number, values), f"{s('stl1', 'bias', **where):+.2f}"])
+        of = " / ".join(str(numbers[part, group]) for part in (HELD_OUT, TRAINED))
+        cells = [" / ".join(number(values[part, name, "rmse", group]) for part in (HELD_OUT, TRAINED))
+                 for name in BY_CLASS]  # fmt: skip
+        bias = " / ".join(f"{values[part, 'stl1', 'bias', group]:+.2f}" for part in (HELD_OUT, TRAINED))
+        rows.append([group, of, *cells, bias])
     return table(rows)
+
+
+def kept_class_scores(inputs: Inputs, s: Scores) -> pd.DataFrame:
+    """Return the scores on day 90 by climate class, at the held-out points and at those of the training, made once.
+
+    Columns: ``points``, ``variable``, ``metric`` (``rmse``, ``bias``), ``group``, ``value``, ``of_points``.
+    """
+    path = inputs.folder / f"classes-{s.model}.csv"
+    key = key_of(s.model, inputs.reference, names=BY_CLASS)
+    once(path, key, lambda: class_scores(inputs, s).to_csv(path, index=False))
+    return pd.read_csv(path)
+
+
+def class_scores(inputs: Inputs, s: Scores) -> pd.DataFrame:
+    """Score day 90 of protocol A by climate class and training."""
+    reference = ail.open_fields(inputs.reference)
+    held = held_out_points(reference)
+    classes = reference.constant("climate_class")
+    assert held is not None and classes is not None
+    forecast = ail.open_reforecast(s.folder.with_name(f"{s.folder.name}-reforecasts") / f"A-{s.model}.nc")
+    forecast = forecast.select(leads=np.flatnonzero(forecast.leads > 24 * (LEADS[-1] - 1)))
+    parts = []
+    for name, members in ((HELD_OUT, held), (TRAINED, ~held)):
+        found = ail.score(
+            {s.model: forecast.select(points=np.flatnonzero(members))}, reference, protocol="A", period=TRAINING,
+            strata=["biome"], variables=list(BY_CLASS), overlap=True,
+        )  # fmt: skip
+        found = found[(found["model"] == s.model) & (found["cut"] == "biome") & found["metric"].isin(["rmse", "bias"])]
+        found = found[found["lead"] == LEADS[-1]]
+        counts = {group: int((members & (classes == k)).sum()) for k, group in enumerate(BIOMES)}
+        parts.append(found.assign(points=name, of_points=found["group"].map(counts)))
+    columns = ["points", "variable", "metric", "group", "value", "of_points"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def water_table(s: Scores) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,13 +127,19 @@ def site_errors(run: Run) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def class_errors(run: Run) -> pd.DataFrame:
-    """Score the drawn physiographies of the tower set by their climate class: ``group``, ``points``."""
+def class_errors(run: Run, held_out: Collection[str]) -> pd.DataFrame:
+    """Score the drawn physiographies of the tower set by their climate class, apart at sites that are held out.
+
+    Columns beyond those of :func:`errors`: ``group``, ``unseen`` (at the sites ``held_out``, so that no network is
+    trained on weather and surface together), ``points``.
+    """
     classes = run.ecland["climate_class"].values.astype(int)
     drawn = run.ecland["variant"].values > 0
+    away = np.isin(run.ecland["site"].values.astype(str), list(held_out))
     parts = []
     for number, name in enumerate(BIOMES):
-        members = np.flatnonzero(drawn & (classes == number))
-        if len(members):
-            parts.append(errors(run, members).assign(group=name, points=len(members)))
+        for unseen in (True, False):
+            members = np.flatnonzero(drawn & (classes == number) & (away == unseen))
+            if len(members):
+                parts.append(errors(run, members).assign(group=name, unseen=unseen, points=len(members)))
     return pd.concat(parts, ignore_index=True)

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every entrant is compared with one of them, and the table shows who is significantly better, and at what cost."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry, fairness
 from benchmarks.contest.figure import figure_of_page, front, pareto_figure
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores
+from benchmarks.contest.seeds import seeds_table
 from benchmarks.contest.table import contest_table
 from tests.support import worlds as world
 
@@ -89,6 +91,7 @@ def test_scores_are_those_of_a_naive_computation(runs, table):
     assert row.loc["rmse", "value"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
     assert row.loc["bias", "value"] == pytest.approx(error.mean(), rel=1e-6)
     assert row.loc["bias_most", "value"] == pytest.approx(np.quantile(abs(error.mean(axis=(0, 1))), 0.9), rel=1e-6)
+    assert row.loc["bias_spread", "value"] == pytest.approx(error.mean(axis=(0, 1)).std(), rel=1e-6)
     assert row.loc["rmse", "n"] == error.size
     for metric in ("rmse", "bias"):
         assert row.loc[metric, "low"] < row.loc[metric, "value"] < row.loc[metric, "high"]
@@ -191,3 +194,29 @@ def test_figure_of_the_page_of_results(tmp_path):
     (tmp_path / "page.md").write_text("## Skill and speed\n\nNothing yet.\n")
     with pytest.raises(ValueError, match=r"no table with the columns \['microseconds', 'day 30', 'day 90'\]"):
         figure_of_page(tmp_path / "page.md")
+
+
+def contest_record(folder, core, spread, labels=("all", "less")):
+    """Result of a contest of two entrants with one ratio of errors, and one of spreads of mean errors."""
+    where = {"group": "held_out", "model": labels[1]}
+    scores = [
+        {"protocol": "A", "period": "day 90", "variable": "core", "metric": "rmse", "ratio": core, **where},
+        {"protocol": "B", "period": "whole run", "metric": "bias_spread", "variable": "stl1", "value": 3.0, **where},
+        {"protocol": "B", "period": "whole run", "metric": "bias_spread", "variable": "sshf", "value": 3.0, **where},
+        *({"protocol": "B", "period": "whole run", "metric": "bias_spread", "variable": name, "group": "held_out",
+           "model": labels[0], "value": 3.0 / spread} for name in ("stl1", "sshf")),
+    ]  # fmt: skip
+    (folder / "result").mkdir(parents=True)
+    record = {"reference": labels[0], "entrants": [{"label": label} for label in labels], "scores": scores}
+    (folder / "result" / "contest.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_seeds_are_compared(tmp_path):
+    """Geometric means over the seeds, of errors and of the spread of mean errors; another contest is refused."""
+    folders = [contest_record(tmp_path / "1", 0.5, 1.5), contest_record(tmp_path / "2", 2.0, 1.0)]
+    rows = [[c.strip() for c in row.strip("|").split("|")] for row in seeds_table(folders).splitlines()]
+    assert rows[0] == ["without", "held out, day 90", "spread of `stl1`, held out", "spread of `sshf`, held out"]
+    assert rows[2] == ["less", "1.00 (0.50, 2.00)", "1.22 (1.50, 1.00)", "1.22 (1.50, 1.00)"]
+    with pytest.raises(ValueError, match="folders of one contest"):
+        seeds_table([folders[0], contest_record(tmp_path / "3", 1.0, 1.0, ("all", "other"))])

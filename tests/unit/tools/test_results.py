@@ -14,7 +14,7 @@ import xarray as xr
 
 from anemoi_ailand.evaluation.scores.ensemble_scores import ensemble_scores
 from tools.results import __main__ as command
-from tools.results import commands, derivatives, ensembles, real_weather, steps, weather_runs
+from tools.results import commands, derivatives, ensembles, goals, real_weather, steps, weather_runs
 from tools.results.pages import block_names, made_by, paragraph, renew_pages, renewed, table
 from tools.results.reference_set import CORE, PAPER, Scores, bias_table, readme_table, recipe_errors
 from tools.results.steps import ROOT, Inputs, fingerprint, key_of, once
@@ -73,6 +73,7 @@ def test_every_block_of_the_pages_is_filled():
         "long-runs.md",
         "ensembles.md",
         "derivatives.md",
+        "goals.md",
         "assimilation.md",
         "diagnosis.md",
         "coupling.md",
@@ -233,9 +234,21 @@ def test_errors_by_site_and_class(towers):
     site = site_errors(towers).query("variable == 'stl1'").set_index(["site", "own"])
     assert site["bias"].to_dict() == pytest.approx({("A", True): 1, ("A", False): 1, ("B", True): 0, ("B", False): 0})
     assert site.loc[("A", False), "spread"] == pytest.approx(1.0)
-    group = class_errors(towers).query("variable == 'stl1'").set_index("group")
-    assert group["points"].to_dict() == {"continental": 1, "boreal": 3}
-    assert group.loc["continental", "bias"] == pytest.approx(2.0)
+    group = class_errors(towers, ("A",)).query("variable == 'stl1'").set_index(["group", "unseen"])
+    assert group["points"].to_dict() == {("continental", True): 1, ("boreal", True): 1, ("boreal", False): 2}
+    assert group.loc[("continental", True), "bias"] == pytest.approx(2.0)
+
+
+def test_classes_without_points_have_a_dash():
+    """The held-out sites come first, and a class that only one of both groups has gets a dash for the other."""
+    rows = [
+        {"group": group, "unseen": unseen, "points": 2, "variable": name, "rmse": rmse, "bias": -rmse}
+        for group, unseen, rmse in (("steppe", True, 2.0), ("steppe", False, 1.0), ("boreal", False, 3.0))
+        for name in real_weather.BY_PLACE
+    ]
+    lines = real_weather.classes_table(pd.DataFrame(rows)).splitlines()
+    assert lines[2].startswith("| steppe | 2 / 2 | 2.00 / 1.00 |") and lines[2].endswith("| -2.00 / -1.00 |")
+    assert lines[3].startswith("| boreal | - / 2 | - / 3.00 |")
 
 
 def test_trained_weather_follows_from_the_record(monkeypatch):
@@ -317,6 +330,29 @@ def test_readme_table_has_recipe_and_paper():
     contest = (ROOT / "docs" / "results" / "contest.md").read_text(encoding="utf-8")
     line = next(r for r in readme_table(made_up_scores("a", 0.01), contest).splitlines() if r.startswith("| `stl1`"))
     assert line == "| `stl1` | K | **0.3** | 1.87 | 1.06 | **0.9** | 2.3 | 1.19 | 810 | **0.01** | 1.72 | 9 |"
+
+
+def test_goals_are_met_missed_or_stated():
+    """A bound holds without rounding; a value that misses it is bold, and one without a goal is not judged."""
+    at_most = goals.Goal("error", "K", 0.3, 0.5, {"ailand": 0.301, "other": 0.3})
+    assert at_most.row(["ailand", "other"]) == ["error", "K", "0.3", "0.5", "**0.301**", "0.3", "**no**"]
+    at_least = goals.Goal("r", "1", 0.9, None, {"ailand": 0.9, "other": 0.899}, least=True)
+    assert at_least.row(["ailand", "other"]) == ["r", "1", "at least 0.9", "", "0.9", "**0.899**", "yes"]
+    stated = goals.Goal("more", "1", None, 1.0, {"ailand": 9.0})
+    assert stated.row(["ailand", "other"]) == ["more", "1", "", "1", "9", "", ""]
+    text = goals.summary([at_most, at_least, stated])
+    assert text == "`ailand` meets 1 of 2 goals; `other` meets 1 of 2 goals."
+
+
+def test_goals_come_from_scores_of_both_networks():
+    """Half the spread and .8 of the errors of the first network, in the order of the page."""
+    found = {"ailand": made_up_scores("ailand", 0.001), "b": made_up_scores("b", 1.0)}
+    spread = {goal.what.split("`")[1]: goal for goal in goals.spread_goals(found)}
+    assert (spread["stl1"].bar, spread["stl1"].now) == (pytest.approx(0.1605), {"ailand": 0.002, "b": 2.0})
+    error = {goal.what.split("`")[1]: goal for goal in goals.error_goals(found)}
+    assert error["skt"].bar == pytest.approx(0.8 * 0.865) and error["slhf"].bar == 7.65
+    assert [goal.met("ailand") for goal in goals.year_5_goals(found)] == [True] * 6
+    assert not any(goal.met("b") for goal in goals.year_5_goals(found))
 
 
 def test_derivatives_are_compared_at_held_out_points():
