@@ -143,6 +143,17 @@ class TowerData:
         """Nature (time, point)."""
         return of_nature(self.nature, TUNED, self.ids)
 
+    @property
+    def dates(self) -> np.ndarray:
+        """Dates of the year."""
+        dates: np.ndarray = self._data.dates.astype("datetime64[s]")
+        return dates
+
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latitudes and longitudes of the points."""
+        return self._data.latitudes[: self.n_points], self._data.longitudes[: self.n_points]
+
     def column(self, name: str) -> np.ndarray:
         """Return a field (time, point) of the reference set."""
         return self.fields[:, self.index[name], 0]
@@ -151,9 +162,7 @@ class TowerData:
         """Return observations (time, point) of a kind; probes have the mean of the physical model."""
         if kind == NATURE:
             return {n: self.truth[n] for n in (*FLUXES, *SOIL)}
-        places = self._data.latitudes[: self.n_points], self._data.longitudes[: self.n_points]
-        dates = self._data.dates.astype("datetime64[s]")
-        quarter = local_phase(dates, *places)[1]
+        dates, quarter = self.dates, local_phase(self.dates, *self.places)[1]
         seen = pseudo_towers(self.truth, (quarter == 1) | (quarter == 2), self.column("avg_tprate"), seed)
         for name in SOIL:
             offset = np.nanmean(np.where(np.isnan(seen[name]), np.nan, self.column(name)) - seen[name], axis=0)
@@ -165,19 +174,18 @@ class TowerData:
         """Write an Anemoi dataset with other ``fields``, the sites that choose the epoch marked as held out."""
         if target.exists():
             return target
-        partial, data = target.with_name(f"{target.name}.partial"), self._data
+        partial = target.with_name(f"{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(self.dataset, partial,
                         ignore=lambda place, names: ["data"] if Path(place) == self.dataset else [])  # fmt: skip
-        values, dates = self.fields.copy(), data.dates.astype("datetime64[s]")
+        values, dates = self.fields.copy(), self.dates
         values[:, self.index["held_out"]] = np.arange(self.n_points) >= self.n_points - N_CHOOSING
         for name, own in fields.items():
             values[:, self.index[name], 0] = own
         store = zarr.open(str(partial), mode="a")
         chunks = (1, *values.shape[1:])
         store.create_dataset("data", shape=values.shape, chunks=chunks, dtype="f4", fill_value=np.nan)
-        for name, axis in (("dates", dates), ("latitudes", data.latitudes[: self.n_points]),
-                           ("longitudes", data.longitudes[: self.n_points])):  # fmt: skip
+        for name, axis in (("dates", dates), ("latitudes", self.places[0]), ("longitudes", self.places[1])):
             store.create_dataset(name, data=axis, overwrite=True)
         store.attrs.update(shape=values.shape, chunks=chunks, field_shape=[self.n_points], start_date=str(dates[0]),
                            end_date=str(dates[-1]), allow_nans=bool(fields))  # fmt: skip
