@@ -47,8 +47,12 @@ PART = "fine-tuning"
 #: Draws of the errors of the towers, each with its own seed of the training.
 SEEDS = (1, 2, 3)
 
-#: Trainings on each draw: preset and kind of observations.
+#: Trainings on the first draw, and on the others: preset and kind of observations.
 TRAINED = (*((preset, BOWEN) for preset in PRESETS), ("S5", RAW))
+REPEATED = (("S5", BOWEN),)
+
+#: Preset whose training on nature is the floor: of fluxes, and of soil water and the evaporative fraction.
+FLOOR = {"S1": "S5", "S4": "S5", "S5": "S5", "S6": "S7", "S7": "S7", "parameters": "parameters"}
 
 #: Names of the base, of the correction of its bias, and of static parameters in place of weights.
 NONE, CORRECTED, PARAMETERS = "base", "base, bias corrected", "parameters"
@@ -86,11 +90,11 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     return {"docs/results/fine-tuning.md": blocks}
 
 
-def trainings(seeds: Sequence[int] = SEEDS) -> list[Name]:
-    """Return preset, kind of observations and seed of all trainings: floors after the first draw."""
-    floors = [(preset, NATURE, 0) for preset in PRESETS]
-    every = [[(preset, kind, seed) for preset, kind in TRAINED] for seed in seeds]
-    return [*every[0], *floors, *(training for of_seed in every[1:] for training in of_seed)]
+def trainings() -> list[Name]:
+    """Return preset, kind of observations and seed of all trainings."""
+    floors = [(preset, NATURE, 0) for preset in dict.fromkeys(FLOOR.values()) if preset in PRESETS]
+    repeated = [(*training, seed) for seed in SEEDS[1:] for training in REPEATED]
+    return [*((*training, SEEDS[0]) for training in TRAINED), *floors, *repeated]
 
 
 def checkpoints(inputs: Inputs, key: Mapping[str, Any]) -> dict[Name, Path]:
@@ -219,7 +223,7 @@ def scores_table(rows: Sequence[Mapping[str, Any]]) -> str:
         seeds = f" ({spread.min():.2f}-{spread.max():.2f})" if len(spread) > 1 else ""
         shares = ["", ""]
         if kind not in ("", NATURE):
-            floor = mean[preset, NATURE]["slhf"].mean(0)
+            floor = mean[FLOOR[preset], NATURE]["slhf"].mean(0)
             shares = [recovery(base["slhf"][m], by_site["slhf"][m], floor[m]) for m in (grass | True, grass)]
         out.append([
             label(preset, kind), f"{by_site['slhf'].mean():.2f}{seeds}", f"{by_site['sshf'].mean():.2f}",
