@@ -18,7 +18,6 @@ from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.checksum import record_of, record_sha256
 from anemoi_ailand.support.lock import InUse, acquire, release
 
-
 #: Loss of the validation, under the name that anemoi-training logs.
 VALIDATION_LOSS = "val_multi_dataset_loss_epoch"
 

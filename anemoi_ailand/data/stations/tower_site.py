@@ -66,9 +66,9 @@ class TowerSite(Strict):
     """Properties of a site, all optional; names are those of the table of variables.
 
     ``slt``, ``tvl`` and ``tvh`` are numbers or names of types; ``igbp`` is the class of the site (``ENF``), which gives
-    those of ``tvl``, ``cvl``, ``tvh`` and ``cvh`` that are not given, see :data:`IGBP`; ``lai_lv`` and ``lai_hv`` are the leaf area index of the
-    growing season or of the twelve months, ``al`` the albedo without snow, one number or of the months. ``columns``
-    are as for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
+    those of ``tvl``, ``cvl``, ``tvh`` and ``cvh`` that are not given, see :data:`IGBP`; ``lai_lv`` and ``lai_hv`` are
+    the leaf area index of the growing season or of the twelve months, ``al`` the albedo without snow, one number or of
+    the months. ``columns`` are as for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
     """
 
     name: str | None = None
