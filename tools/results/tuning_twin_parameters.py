@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,10 +15,13 @@ import xarray as xr
 
 import anemoi_ailand as ail
 from anemoi_ailand.evaluation.diagnosis.candidates import CANDIDATES
+from anemoi_ailand.evaluation.diagnosis.diagnosis_text import said
 from anemoi_ailand.evaluation.diagnosis.surface_classes import surface_classes
 from anemoi_ailand.workflows.diagnose import Case, Emulation
 from tools.results.steps import Inputs, once_json
 from tools.results.tuning_twin import BASE, NATURE, RAW, TowerData
+
+LOG = logging.getLogger("results")
 
 #: Years in which the error of the base is known, and candidates: those that are inputs of the network.
 ERROR_YEARS = (2018, 2019, 2020)
@@ -44,11 +48,11 @@ def hypotheses(inputs: Inputs, seeds: Sequence[int]) -> dict[str, list[dict[str,
     towers, data = TowerData(inputs.reference, inputs.nature), ail.open_data(inputs.reference)
     draws = {f"{RAW}-{seed}": towers.towers(RAW, seed) for seed in seeds} | {f"{NATURE}-0": towers.towers(NATURE, 0)}
     seen = {name: observed(towers, fields) for name, fields in draws.items()}
-    emulation = Emulation(data, next(iter(seen.values())), BASE, ERROR_YEARS)
-    out = {}
+    emulation, out = Emulation(data, seen[f"{NATURE}-0"], BASE, ERROR_YEARS), {}
+    responses = Case(emulation, seen[f"{NATURE}-0"]).responses(TRIED)  # without gaps, for all draws
     for name, fields in seen.items():
-        case = Case(emulation, fields)
-        found = case.hypotheses(case.responses(TRIED))
+        found = Case(emulation, fields).hypotheses(responses)
+        LOG.info("%s: %s", name, [f"{said(h)} {h.probability:.2f} {h.amplitude:.2f}" for h in found[:3]])
         used = [h for h in found if h.parameter in CANDIDATES and h.probability > _USED]
         out[name] = [
             {n: getattr(h, n) for n in ("surface", "parameter", "amplitude", "uncertainty", "probability")}
