@@ -112,8 +112,8 @@ def _conclusion(
     lines = [f"{sentence}."]
     if closes is not None:
         before, after = closes
-        words = f"With this change the difference at these sites falls from {before:.2f} to {after:.2f}, in units of the "
-        lines += ["", words + "errors of instruments and emulator (root mean square; 1 is none to explain)."]
+        words = f"With this change the difference at these sites falls from {before:.2f} to {after:.2f}, in units of "
+        lines += ["", words + "the errors of instruments and emulator (root mean square; 1 is none to explain)."]
     near = [
         f"{CANDIDATES[n].name} ({c:+.2f})" for n, c in sorted(similar.items(), key=lambda x: -abs(x[1])) if abs(c) > 0.6
     ]
