@@ -29,7 +29,8 @@ class BalancedLoss(IncrementLoss):
     runoff) would dominate the loss, and 2 m temperature, known to a twentieth of its change, would not count. The
     minimum of each variable is still the conditional mean, so the weights add no bias.
 
-    Validation keeps the :math:`E_v` of the first one, so that epochs are comparable.
+    Validation keeps the :math:`E_v` of the first one, so that epochs are comparable. With ``ignore_nans``, a validation
+    before the training, that of a network to be tuned, takes them from its first batch.
 
     Parameters
     ----------
@@ -66,6 +67,8 @@ class BalancedLoss(IncrementLoss):
             return loss / self.running.clamp_min(self.floor)
         if not self.yardstick.numel() and self.running.numel():
             self.yardstick = self.running.clone()
+        elif not self.yardstick.numel() and self.ignore_nans:
+            self.yardstick = (2.0 * loss.detach()).nanmean(dim=tuple(range(loss.ndim - 1))).nan_to_num(1.0)
         return loss / self.yardstick.clamp_min(self.floor) if self.yardstick.numel() else loss
 
     def _measure(self, squares: Tensor, valid: Tensor | None = None) -> None:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Small Lightning callbacks: the checkpoint of the best validation, the progress bar, and a limit of time."""
+"""Small Lightning callbacks: the checkpoint of the best validation, the progress bar, limits of time and patience."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 
 from anemoi.training.diagnostics.callbacks.checkpoint import AnemoiCheckpoint
 from anemoi.training.diagnostics.callbacks.stopping import TimeLimit
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
 from anemoi_ailand.hosts.anemoi_training import CheckpointHooks
 from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.checksum import record_of, record_sha256
 from anemoi_ailand.support.lock import InUse, acquire, release
+
+#: Loss of the validation, under the name that anemoi-training logs.
+VALIDATION_LOSS = "val_multi_dataset_loss_epoch"
 
 
 class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
@@ -29,7 +32,7 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
     roll-out are comparable. anemoi-training's own checkpoints keep the last ones, not the best.
     """
 
-    def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
+    def __init__(self, dirpath: str, monitor: str = VALIDATION_LOSS, **kwargs: Any) -> None:
         options: dict[str, Any] = {
             "dirpath": dirpath,
             "monitor": monitor,
@@ -105,6 +108,11 @@ def record_checkpoints(trainer: Any) -> None:
 def time_limit(limit: str | None) -> Callback:
     """Make a callback that ends a training after the epoch in which ``limit`` (``11h``) passes; None never ends it."""
     return Callback() if limit is None else TimeLimit(limit)
+
+
+def early_stop(patience: int | None) -> Callback:
+    """Make a callback that ends a training after ``patience`` epochs without a lower validation loss; None, never."""
+    return Callback() if patience is None else EarlyStopping(VALIDATION_LOSS, patience=patience, verbose=True)
 
 
 class EpochProgressBar(TQDMProgressBar):

@@ -59,7 +59,7 @@ NUMBERS: dict[str, Number] = {
     "land.points": _COUNT, "land.static_noise": _NOISE, "land.state_noise": _NOISE, "land.resident_gb": _SIZE,
     "land.pool.memory_gb": Number(0.0, above=True), "land.pool.points": _COUNT, "land.detach_every": _COUNT,
     "land.checkpoint_every": _COUNT, "land.jacobian.weight": _SIZE, "land.jacobian.every": _COUNT,
-    "land.jacobian.pairs": _COUNT, "land.anchor": _SIZE, "land.fraction": _SIZE,
+    "land.jacobian.pairs": _COUNT, "land.anchor": _SIZE, "land.fraction": _SIZE, "land.patience": _COUNT,
     **{f"dataloader.batch_size.{part}": _COUNT for part in _PARTS},
     **{f"dataloader.num_workers.{part}": _NUMBER for part in _PARTS},
     **{f"dataloader.limit_batches.{part}": _SIZE for part in _PARTS[1:]},

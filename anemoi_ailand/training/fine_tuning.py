@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytorch_lightning import Callback
 from torch import nn
 
 from anemoi_ailand.hosts.anemoi_models import load_model
+from anemoi_ailand.training.callbacks import VALIDATION_LOSS
 
 LOG = logging.getLogger(__name__)
 
@@ -74,7 +76,10 @@ def take_weights(model: nn.Module, base: nn.Module, path: str | Path) -> None:
 
 
 class FineTuning(Callback):
-    """Choose which weights of a network are trained.
+    """Choose which weights of a network are trained, and say whether the result is better than the base.
+
+    A validation before the training (``training.num_sanity_val_steps: -1``) has the loss of the base; a training that
+    does not go below it ends with a warning.
 
     Parameters
     ----------
@@ -93,6 +98,38 @@ class FineTuning(Callback):
         if tune not in (None, *PRESETS):
             raise ValueError(f"`land.tune` is '{tune}'. Give one of {', '.join(PRESETS)}, or null.")
         self.tune = tune
+        self.base_loss: float | None = None
+        self._lowest = math.inf
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the loss of the base and the lowest one, for a resumed training."""
+        return {"base_loss": self.base_loss, "lowest": self._lowest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore :meth:`state_dict`."""
+        self.base_loss, self._lowest = state_dict["base_loss"], state_dict["lowest"]
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Keep the loss of the base, which is validated before the first step, and the lowest one after it."""
+        del pl_module
+        loss = float(trainer.callback_metrics.get(VALIDATION_LOSS, math.nan))
+        if not trainer.sanity_checking:
+            self._lowest = min(self._lowest, loss)
+        elif self.base_loss is None:
+            self.base_loss = loss
+            LOG.info("Validation loss before the training: %.4g", loss)
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Warn if no epoch was better than the base."""
+        del pl_module
+        if self.tune is None or self.base_loss is None or not trainer.is_global_zero:
+            return
+        words = f"{self._lowest:.4g}, that of `land.base` {self.base_loss:.4g}"
+        if self._lowest < self.base_loss:
+            LOG.info("The lowest validation loss is %s", words)
+        else:
+            LOG.warning("No epoch is better than the base: the lowest validation loss is %s. Keep the base, or give "
+                        "more sites, a lower `training.optimization.lr` or an anchor", words)  # fmt: skip
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Freeze the trunk before the first step, if only heads are trained."""

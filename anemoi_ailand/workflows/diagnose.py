@@ -33,6 +33,7 @@ from anemoi_ailand.evaluation.diagnosis.evidence import (
     Pattern,
     alike,
     change_evidence,
+    differences,
     pattern_evidence,
     posterior,
 )
@@ -154,7 +155,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
     emulation, responses = case.emulation, case.responses(chosen)
     found = case.hypotheses(responses)
     best = found[0]
-    similar, effects = {}, {}
+    similar, effects, closes = {}, {}, None
     if best.parameter in CANDIDATES:
         surface = emulation.surface(best.surface)
         own = emulation.of_class(best.parameter, surface, responses)
@@ -163,10 +164,10 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
             for name in chosen
             if name != best.parameter and CANDIDATES[name].applies(surface)
         }
-        effects = emulation.effects(best)
+        effects, closes = emulation.effects(best), differences(case.residuals, own, best.amplitude)
     strata = strata_table(case.residuals, emulation.classes)
     title = f"Diagnosis from {case.observed.sizes['point']} sites, {emulation.period}"
-    text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains)
+    text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains, closes)
     (folder / "diagnosis.md").write_text(text, encoding="utf-8")
     strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
     record = record_header(SCHEMA) | {
@@ -179,6 +180,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
         "hypotheses": records(pd.DataFrame([vars(h) for h in found[:_KEPT]])),
         "similar": similar,
         "effects": effects,
+        "difference_before_and_after": closes,
     }
     (folder / PROOF).write_text(json_text(record), encoding="utf-8")
     return found

@@ -37,6 +37,25 @@ DEFAULTS = {"cl": 0.0, "dl": 10.0, "cur": 0.0, "c4": 0.0, "sdor": 15.0}
 #: Leaf area by the type of vegetation that it belongs to.
 _LEAF_AREA = {"lai_lv": "tvl", "lai_hv": "tvh"}
 
+#: Types and covers of vegetation by class of IGBP, which FLUXNET and PLUMBER2 state: ``tvl, cvl, tvh, cvh``. Covers
+#: are the middle of the range that defines the class, Loveland et al. (2000), doi:10.1080/014311600210191.
+IGBP: dict[str, tuple[str, float, str, float]] = {
+    "ENF": ("short grass", 0.2, "evergreen needleleaf", 0.8),
+    "EBF": ("tall grass", 0.2, "evergreen broadleaf", 0.8),
+    "DNF": ("short grass", 0.2, "deciduous needleleaf", 0.8),
+    "DBF": ("short grass", 0.2, "deciduous broadleaf", 0.8),
+    "MF": ("short grass", 0.2, "mixed forest", 0.8),
+    "CSH": ("evergreen shrubs", 0.8, "none", 0.0),
+    "OSH": ("evergreen shrubs", 0.35, "none", 0.0),
+    "WSA": ("tall grass", 0.45, "interrupted forest", 0.45),
+    "SAV": ("tall grass", 0.7, "interrupted forest", 0.2),
+    "GRA": ("short grass", 0.9, "none", 0.0),
+    "WET": ("bogs and marshes", 0.9, "none", 0.0),
+    "CRO": ("crops", 0.9, "none", 0.0),
+    "CVM": ("crops", 0.6, "interrupted forest", 0.3),
+    "BSV": ("semidesert", 0.1, "none", 0.0),
+}
+
 MONTHS = 12
 
 #: Words in the rule of an albedo that nobody gave.
@@ -46,9 +65,10 @@ BY_COVER = "by the covers of vegetation"
 class TowerSite(Strict):
     """Properties of a site, all optional; names are those of the table of variables.
 
-    ``slt``, ``tvl`` and ``tvh`` are numbers or names of types; ``lai_lv`` and ``lai_hv`` are the leaf area index of the
-    growing season or of the twelve months, ``al`` the albedo without snow, one number or of the months. ``columns``
-    are as for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
+    ``slt``, ``tvl`` and ``tvh`` are numbers or names of types; ``igbp`` is the class of the site (``ENF``), which gives
+    those of ``tvl``, ``cvl``, ``tvh`` and ``cvh`` that are not given, see :data:`IGBP`; ``lai_lv`` and ``lai_hv`` are
+    the leaf area index of the growing season or of the twelve months, ``al`` the albedo without snow, one number or of
+    the months. ``columns`` are as for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
     """
 
     name: str | None = None
@@ -58,6 +78,7 @@ class TowerSite(Strict):
     utc_offset: float | None = None
     stamp: str | None = None
     columns: dict[str, str] = {}
+    igbp: str | None = None
     slt: int | str | None = None
     tvl: int | str | None = None
     tvh: int | str | None = None
@@ -74,14 +95,23 @@ class TowerSite(Strict):
 
     def static(self) -> dict[str, float]:
         """Return the constants that are given, by name; types as numbers, elevation as geopotential ``z``."""
-        given = {n: getattr(self, n) for n in (*NEEDED, *DEFAULTS)}
-        found = {n: _type(n, v) if n in _TYPES else float(v) for n, v in given.items() if v is not None}
+        given = self._of_igbp() | {n: v for n in (*NEEDED, *DEFAULTS) if (v := getattr(self, n)) is not None}
+        found = {n: _type(n, v) if n in _TYPES else float(v) for n, v in given.items()}
         covers = found.get("cvl", 0.0) + found.get("cvh", 0.0)
         if any(not 0.0 <= found.get(n, 0.0) <= 1.0 for n in ("cvl", "cvh", "cl", "cur", "c4")) or covers > 1.0001:
             raise ValueError(
                 f"Covers of the site are not fractions, or `cvl` and `cvh` exceed 1 together: {found}. Correct them."
             )
         return found | ({} if self.elevation is None else {"z": GRAVITY * self.elevation})
+
+    def _of_igbp(self) -> dict[str, Any]:
+        """Return types and covers of the class of IGBP, if it is given."""
+        if self.igbp is None:
+            return {}
+        if (code := self.igbp.strip().upper()) not in IGBP:
+            raise ValueError(f"`igbp` is '{self.igbp}', which is no class of IGBP with vegetation on land. "
+                             f"{suggestion(code, IGBP)}.")  # fmt: skip
+        return dict(zip(("tvl", "cvl", "tvh", "cvh"), IGBP[code], strict=True))
 
     def leaf_area(self, latitude: float, static: dict[str, float]) -> tuple[dict[str, np.ndarray], str]:
         """Return monthly leaf area (12,) by name, as given or by type and season, and the rule in words."""

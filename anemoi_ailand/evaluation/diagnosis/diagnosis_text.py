@@ -73,13 +73,16 @@ def diagnosis_text(
     effects: Mapping[str, float],
     leaks: pd.DataFrame,
     gains: Mapping[str, float],
+    closes: tuple[float, float] | None = None,
 ) -> str:
     """Return the report as Markdown.
 
-    ``similar`` are cosines of other parameters with the likeliest one, ``effects`` the change of annual means by
-    variable in the class if it is repaired, ``leaks`` the residual of the water budget of the physical model by class.
+    ``closes`` is the difference at the sites of the likeliest hypothesis before and after its change, in units of the
+    errors of instruments and emulator. ``similar`` are cosines of other parameters with the likeliest one, ``effects``
+    the change of annual means by variable in the class if it is repaired, ``leaks`` the residual of the water budget of
+    the physical model by class.
     """
-    lines = [f"# {title}", "", *_conclusion(found, similar), ""]
+    lines = [f"# {title}", "", *_conclusion(found, similar, closes), ""]
     lines += ["## What carries it", "", *_table(_hypotheses(found)), ""]
     lines += ["## Where and when", ""]
     lines += _strata(strata) if len(strata) else ["No stratum differs beyond chance.", ""]
@@ -98,13 +101,19 @@ def diagnosis_text(
     return "\n".join(lines)
 
 
-def _conclusion(found: Sequence[Hypothesis], similar: Mapping[str, float]) -> list[str]:
+def _conclusion(
+    found: Sequence[Hypothesis], similar: Mapping[str, float], closes: tuple[float, float] | None
+) -> list[str]:  # fmt: skip
     best = found[0]
     sentence = f"Most probable ({best.probability:.2f}): **{said(best)}**"
     if best.parameter in CANDIDATES:
         candidate = CANDIDATES[best.parameter]
         sentence += f", {candidate.words(best.amplitude, best.uncertainty)}, from {best.sites} sites"
     lines = [f"{sentence}."]
+    if closes is not None:
+        before, after = closes
+        words = f"With this change the difference at these sites falls from {before:.2f} to {after:.2f}, in units of "
+        lines += ["", words + "the errors of instruments and emulator (root mean square; 1 is none to explain)."]
     near = [
         f"{CANDIDATES[n].name} ({c:+.2f})" for n, c in sorted(similar.items(), key=lambda x: -abs(x[1])) if abs(c) > 0.6
     ]

@@ -248,3 +248,17 @@ def alike(residuals: Residuals, first: np.ndarray, second: np.ndarray) -> float:
     a, b = (np.where(residuals.missing, 0.0, x) for x in (first, second))
     inner = [np.einsum("sc,scd,sd->", x, residuals.precision, y, optimize=True) for x, y in ((a, b), (a, a), (b, b))]
     return float(inner[0] / np.sqrt(max(inner[1] * inner[2], 1e-30)))
+
+
+def differences(residuals: Residuals, response: np.ndarray, amplitude: float) -> tuple[float, float]:
+    """Return the difference of observation and model at the sites of a response, before and after its change.
+
+    It is the root of the mean of :math:`r^T P r` over cells with values, for residuals r and their precision P: one is
+    what the errors of instruments and emulator explain. ``response`` (site, cell) is zero elsewhere.
+    """
+    use = np.abs(response).sum(1) > 0.0
+    number = max(int((~residuals.missing[use]).sum()), 1)
+    change = amplitude * np.where(residuals.missing, 0.0, residuals.as_seen(response))
+    both = [r[use] for r in (residuals.values, residuals.values - change)]
+    before, after = (np.einsum("sc,scd,sd->", r, residuals.precision[use], r, optimize=True) / number for r in both)
+    return float(np.sqrt(before)), float(np.sqrt(after))

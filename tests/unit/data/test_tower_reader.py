@@ -16,7 +16,7 @@ from anemoi_ailand.data.reader import STEP, Reader
 from anemoi_ailand.data.stations.tower_file import read_tower
 from anemoi_ailand.data.stations.tower_reader import open_tower, with_properties
 from anemoi_ailand.data.stations.tower_series import clean
-from anemoi_ailand.data.stations.tower_site import BY_COVER, TowerSite, read_site
+from anemoi_ailand.data.stations.tower_site import BY_COVER, IGBP, TowerSite, read_site
 from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, Role
 from tests.support.files import LATITUDE, LONGITUDE, TOWER_SITE, UTC_OFFSET, write_tower
 
@@ -100,6 +100,14 @@ def test_properties_by_name_and_number(files, tmp_path):
         read_site(table, "Bonn")
 
 
+def test_class_of_igbp_gives_what_is_not_given():
+    """Types and covers of the class; the site's own come first."""
+    static = TowerSite(igbp="enf", cvh=0.6, slt="fine").static()
+    assert {n: static[n] for n in ("tvl", "cvl", "tvh", "cvh")} == {"tvl": 2.0, "cvl": 0.2, "tvh": 3.0, "cvh": 0.6}
+    for code in IGBP:
+        assert set(TowerSite(igbp=code).static()) == {"tvl", "cvl", "tvh", "cvh"}
+
+
 def test_leaf_area_follows_the_season(files, tmp_path):
     """By type, from one number, or as twelve months; the rule is stated."""
     january, july = datetime(2020, 1, 2), datetime(2020, 1, 3)
@@ -134,6 +142,7 @@ SITES = [
     ("slt: loam\n", r"`slt` is 'loam'\. Give a number up to 7, or a name\. Available: \['coarse', .*'fine'"),
     ("tvl: short gras\n", r"Nearest: \['short grass'"),
     ("cvl: 1.4\n", "are not fractions"),
+    ("igbp: URB\n", r"`igbp` is 'URB', which is no class of IGBP with vegetation on land\. Available: \['ENF'"),
     ("albedo: 0.2\n", "'albedo' is not an option"),
     ("lai_lv: [1, 2]\n", "`lai_lv` has 2 values"),
     ("al: [0.1, 0.2]\n", "`al` has 2 values"),

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 from anemoi_ailand.training.balanced_loss import BalancedLoss
+from anemoi_ailand.training.callbacks import VALIDATION_LOSS, early_stop
 from anemoi_ailand.training.fine_tuning import FineTuning, start_from, take_weights
 from anemoi_ailand.training.increment_loss import IncrementLoss, PointScaler
 from anemoi_ailand.training.observations import open_observed, targets_of
@@ -65,6 +67,43 @@ def test_a_variable_without_observations_in_a_batch_keeps_its_measured_error():
     alone = [((p - t) * torch.tensor([10.0, 0.5])).square().nanmean(dim=(0, 1, 2, 3)).detach() for p, t, _ in batches]
     expected = torch.stack([(alone[0] + alone[1] + alone[2])[0] / 3, (alone[0] + alone[2])[1] / 2])
     torch.testing.assert_close(measured.running, expected)
+
+
+def test_a_base_is_validated_in_units_of_its_own_errors():
+    """Before the first step there is no running error: the base has a loss of a half a variable, a better one less."""
+    measured = loss(BalancedLoss).eval()
+    pred, target, _ = pair()
+    torch.testing.assert_close(measured(pred, target).sum(), torch.tensor(0.5 * SHAPE[1]))
+    assert measured(target.nan_to_num(0.0), target).sum() == 0.0
+    measured.train()(pred, target)
+    torch.testing.assert_close(measured.eval()(pred, target).sum(), torch.tensor(0.5 * SHAPE[1]))
+
+
+def test_a_training_that_does_not_beat_its_base_ends_with_a_warning(caplog):
+    """The loss before the first step counts as that of the base; a resumed training keeps it."""
+    trainer = SimpleNamespace(sanity_checking=True, is_global_zero=True, callback_metrics={VALIDATION_LOSS: 0.5})
+    callback = FineTuning("all")
+    callback.on_validation_end(trainer, None)
+    resumed = FineTuning("all")
+    resumed.load_state_dict(callback.state_dict())
+    trainer.callback_metrics[VALIDATION_LOSS] = 0.6
+    resumed.on_validation_end(trainer, None)  # the sanity check of the resumed training
+    trainer.sanity_checking = False
+    resumed.on_validation_end(trainer, None)
+    resumed.on_fit_end(trainer, None)
+    assert "No epoch is better than the base: the lowest validation loss is 0.6, that of `land.base` 0.5" in caplog.text
+    caplog.clear()
+    trainer.callback_metrics[VALIDATION_LOSS] = 0.4
+    resumed.on_validation_end(trainer, None)
+    resumed.on_fit_end(trainer, None)
+    assert not caplog.records
+
+
+def test_patience_ends_a_training():
+    """After so many epochs without a lower loss of validation; none without patience."""
+    stop = early_stop(2)
+    assert (stop.monitor, stop.patience, stop.mode) == (VALIDATION_LOSS, 2, "min")
+    assert type(early_stop(None)) is Callback
 
 
 def observed(names, n_points=5, missing=()):

@@ -16,6 +16,7 @@ from anemoi_ailand.evaluation.diagnosis.evidence import (
     Pattern,
     alike,
     change_evidence,
+    differences,
     pattern_evidence,
     posterior,
 )
@@ -73,6 +74,10 @@ def test_planted_change_is_found_with_its_size(world):
     best = judged(world, found)[0]
     assert (best.parameter, best.surface, best.probability > 0.9) == ("rsmin_lv", "grass", True)
     assert best.amplitude == pytest.approx(-1.2, abs=0.1)
+    response = grass * responses["rsmin_lv"]
+    before, after = differences(found, response, best.amplitude)
+    assert after < 0.6 * before and after < differences(found, response, 0.5 * best.amplitude)[1]
+    assert differences(found, response, 0.0) == (before, before)
     assert found.gains == pytest.approx({"slhf": 0.85, "sshf": 0.85}, abs=0.05)
 
 
@@ -131,8 +136,10 @@ def test_report_in_words(world):
     leaks = pd.DataFrame({"class": ["lake", "grass"], "points": [5, 9], "residual": [-80.0, 0.1]})
     strata = strata_table(found, classes)
     assert (strata["q"] < 0.05).all() and strata.iloc[0]["class"] == "grass"
-    text = diagnosis_text("Test", judged(world, found), {"lai_lv": 0.9}, strata, {"evap": 1e-6}, leaks, found.gains)
-    for words in ("stomatal resistance of 'grass'**, times 0.6", "leaf area index (+0.90)", "+32 mm a year", "| lake "):
+    text = diagnosis_text("Test", judged(world, found), {"lai_lv": 0.9}, strata, {"evap": 1e-6}, leaks, found.gains,
+                          (2.04, 0.97))  # fmt: skip
+    for words in ("stomatal resistance of 'grass'**, times 0.6", "falls from 2.04 to 0.97", "leaf area index (+0.90)",
+                  "+32 mm a year", "| lake "):  # fmt: skip
         assert words in text
 
 
