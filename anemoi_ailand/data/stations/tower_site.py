@@ -109,7 +109,7 @@ class TowerSite(Strict):
         if self.igbp is None:
             return {}
         if (code := self.igbp.strip().upper()) not in IGBP:
-            raise ValueError(f"`igbp` is '{self.igbp}', which is no class of IGBP with vegetation on land. "
+            raise ValueError(f"`igbp` is '{self.igbp}' and names no vegetation of IGBP on land. "
                              f"{suggestion(code, IGBP)}.")  # fmt: skip
         return dict(zip(("tvl", "cvl", "tvh", "cvh"), IGBP[code], strict=True))
 

@@ -142,7 +142,7 @@ SITES = [
     ("slt: loam\n", r"`slt` is 'loam'\. Give a number up to 7, or a name\. Available: \['coarse', .*'fine'"),
     ("tvl: short gras\n", r"Nearest: \['short grass'"),
     ("cvl: 1.4\n", "are not fractions"),
-    ("igbp: URB\n", r"`igbp` is 'URB', which is no class of IGBP with vegetation on land\. Available: \['ENF'"),
+    ("igbp: URB\n", r"`igbp` is 'URB' and names no vegetation of IGBP on land\. Available: \['ENF'"),
     ("albedo: 0.2\n", "'albedo' is not an option"),
     ("lai_lv: [1, 2]\n", "`lai_lv` has 2 values"),
     ("al: [0.1, 0.2]\n", "`al` has 2 values"),
