@@ -74,6 +74,7 @@ def test_every_block_of_the_pages_is_filled():
         "ensembles.md",
         "derivatives.md",
         "goals.md",
+        "fine-tuning.md",
         "assimilation.md",
         "diagnosis.md",
         "coupling.md",
