@@ -29,6 +29,7 @@ from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_points import Places, land_points
 from anemoi_ailand.coupling.step_forcing import StepForcing
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
+from anemoi_ailand.data.plausibility.checker import further_static
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
@@ -349,6 +350,8 @@ def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandStat
         return state
     needs = stepper.needs
     names = [*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]]
+    if stepper.plausibility != "off":  # the land mask and others that no network reads
+        names += further_static(AnemoiDataset(str(config["dataset"])).variables, names)
     stored = StoredFields(str(config["dataset"]), names)
     first = stored.index_of(date)
     values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]

@@ -12,11 +12,14 @@ import torch
 import xarray as xr
 from anemoi.inference.checkpoint import Checkpoint
 
+import anemoi_ailand as ail
+from anemoi_ailand.coupling import coupled_land
 from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.coupling.land_points import land_points
+from anemoi_ailand.rollout.forcing.records import places_of
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -186,6 +189,28 @@ def test_missing_field_of_the_atmosphere_stops_the_run(world):
     state["fields"]["tp"][3] = torch.nan
     with pytest.raises(ValueError, match="'avg_tprate' at 2020-05-01 06:00 is missing or infinite at 1 of 44 points"):
         processor(world).process(state)
+
+
+def test_land_that_is_sea_is_warned_of(world, monkeypatch, caplog):
+    """The land mask of a dataset is checked at the start, although no network reads it."""
+    data = ail.open_data("$AILAND_SAMPLE").to_xarray(("2020-05-01", "2020-05-01")).load()
+    sea = data["lsm"] * 0.0 if "lsm" in data else data["z"] * 0.0
+    data["lsm"] = sea.assign_attrs(units="1")
+
+    class Stored:
+        def __init__(self, path, names):
+            self.path, self.names, self.latitudes, self.longitudes = path, names, *places_of(data)
+
+        def index_of(self, date):
+            return 0
+
+        def read(self, first, last, points):
+            return np.stack([np.broadcast_to(data[n].values, data["t"].shape)[0] for n in self.names], -1)[None]
+
+    monkeypatch.setattr(coupled_land, "AnemoiDataset", lambda path: SimpleNamespace(variables=list(data.data_vars)))
+    monkeypatch.setattr(coupled_land, "StoredFields", Stored)
+    initial_state({"dataset": "sea.zarr"}, world.stepper, DATE)
+    assert "'lsm' (land-sea mask) is 0 at 44 of 44 points" in caplog.text
 
 
 @pytest.mark.parametrize("config", ["land.state", {}, {"dataset": "a", "state": "b"}, {"sate": "x"}])
