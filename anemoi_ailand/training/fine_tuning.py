@@ -78,7 +78,7 @@ def take_weights(model: nn.Module, base: nn.Module, path: str | Path) -> None:
 class FineTuning(Callback):
     """Choose which weights of a network are trained, and say whether the result is better than the base.
 
-    A validation before the training (``training.num_sanity_val_steps: -1``) has the loss of the base; a training that
+    A validation before the training (``training.num_sanity_val_steps``) has the loss of the base; a training that
     does not go below it ends with a warning.
 
     Parameters

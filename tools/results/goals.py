@@ -57,7 +57,8 @@ WEATHER = {
 }  # fmt: skip
 
 #: Size of the bias of ``stl1`` where the physiography was set by hand, of the first network, and the goal [K].
-HAND_SET = {"Bondville": 0.52, "CdP": 0.65}  # Col de Porte
+HAND_SET = {"Bondville": 0.52, "CdP": 0.65}
+NAMED = {"CdP": "Col de Porte"}
 HAND_SET_GOAL = 0.15
 
 #: Residual of the energy budget in a step, median and 99 % of its size, on ground where ecLand itself closes [W m-2].
@@ -196,7 +197,11 @@ def hand_set_goals(inputs: Inputs) -> Iterator[Goal]:
             of = errors(run_of(inputs, network, path)).set_index("variable")
             now[network] = abs(float(of.loc["stl1", "bias"]))
         yield Goal(
-            f"physiography set by hand, {site.replace('CdP', 'Col de Porte')}: size of the bias, `stl1`", "K", HAND_SET_GOAL, HAND_SET[site], now
+            f"physiography set by hand, {NAMED.get(site, site)}: size of the bias, `stl1`",
+            "K",
+            HAND_SET_GOAL,
+            HAND_SET[site],
+            now,
         )
 
 

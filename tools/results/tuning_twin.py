@@ -26,6 +26,7 @@ from anemoi_ailand.rollout.step.advance import StepLayout, advance_steps
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
+from anemoi_ailand.support.atomic import publish_folder
 from anemoi_ailand.support.packaged import folder as packaged
 from anemoi_ailand.variables import variable
 
@@ -191,7 +192,8 @@ class TowerData:
                            end_date=str(dates[-1]), allow_nans=bool(fields))  # fmt: skip
         for k in range(len(dates)):
             store["data"][k] = values[k]
-        return partial.rename(target)
+        publish_folder(partial, target)
+        return target
 
 
 def tune(towers: TowerData, folder: Path, preset: str, kind: str, seed: int) -> Path:
