@@ -73,8 +73,8 @@ def test_forcing_is_that_made_by_hand(both):
 
 @pytest.mark.slow
 def test_roll_out_is_that_of_the_forcing_made_by_hand(both):
-    """Over a year without those faults, from ecLand's state: the difference is below a tenth of the network's error."""
-    step, dates = load_step("ailand"), [datetime(2003, 7, 1) + i * STEP for i in range(4 * 365 + 1)]
+    """Over half a year without those faults, from ecLand's state: below a tenth of the network's error."""
+    step, dates = load_step("ailand"), [datetime(2003, 10, 1) + i * STEP for i in range(4 * 182 + 1)]
     run = [PointRun(step, reader, dates) for reader in both]
     names = run[0].layout.prognostic
     state = run[0].state(dict(zip(names, both[1].read(names, dates[:1])[:, 0], strict=True)))
