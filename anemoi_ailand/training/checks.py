@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
 from anemoi_ailand.data.derived import ONE_SUFFICES
@@ -22,6 +23,9 @@ from anemoi_ailand.variables import Time, variable
 #: Distributions whose versions decide what a process computes.
 DECISIVE = ("anemoi-ailand", "anemoi-training", "anemoi-models", "anemoi-datasets", "torch")
 
+#: Decimals of latitude and longitude to which places are the same [degree].
+_SAME_PLACE = 3
+
 #: Dates checked for missing values, spread over the training period.
 N_DATES = 64
 
@@ -31,8 +35,9 @@ class DataChecks(Callback):
 
     Checks names and units against the table of variables, missing values, gaps in time, length for the longest
     roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it), except
-    an albedo that is the same all year. Processes of a data-parallel training need the same versions. The first one
-    reads windows of the data, applies the rules of plausibility, and records for the checkpoints what was trained on.
+    an albedo that is the same all year. A further dataset may not have the validation's places at its dates. Processes
+    of a data-parallel training need the same versions. The first one reads windows of the data, applies the rules of
+    plausibility, and records for the checkpoints what was trained on.
 
     Parameters
     ----------
@@ -61,6 +66,9 @@ class DataChecks(Callback):
             label = f"training ('{other.name}' of `land.others`)"
             check_dataset(other.reader.data, label, main=False)
             check_length(len(other.reader.data.dates), steps["training"], label)
+            if not OmegaConf.select(pl_module.config, "land.shared_dates"):
+                for reader in trainer.datamodule.ds_valid.data_readers.values():
+                    check_apart(other.name, other.reader.data, reader.data)
         if trainer.is_global_zero:
             parts = [*_parts(trainer, pl_module), *(Part(o.name, o.reader.data, o.points) for o in others)]
             known = read_training_data(parts, plausibility=self.plausibility)
@@ -98,6 +106,21 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
             f"The {label} period has {n_dates} dates, too few for a roll-out of {n_steps} steps, which needs "
             f"{n_steps + 1}. Widen `dataloader.{label.split()[0]}.datasets.data` or `land.others`, or shorten "
             "`task.rollout` or `task.validation_rollout`."
+        )
+
+
+def check_apart(name: str, other: Any, validation: Any) -> None:
+    """Refuse a further dataset that has the places of the validation at its dates, as a copy of a part of it does."""
+    places = [
+        np.round(np.stack([d.latitudes, np.mod(d.longitudes, 360.0)], -1), _SAME_PLACE) for d in (other, validation)
+    ]
+    common = {tuple(place) for place in places[0]} & {tuple(place) for place in places[1]}
+    dates = np.intersect1d(other.dates, validation.dates)
+    if common and len(dates):
+        raise ValueError(
+            f"'{name}' of `land.others` has {len(common)} places of the validation at {len(dates)} of its dates, "
+            f"{dates[0]} to {dates[-1]}, so the best checkpoint would be one that remembers. Give `start` and `end` of "
+            "the entry, which takes the whole dataset without them, or set `land.shared_dates=true`."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from anemoi_ailand.training.checks import check_apart
 from anemoi_ailand.training.datasets import OpenDataset, check_variables, open_others, pooled, shares
 
 
@@ -78,3 +79,20 @@ def test_variables_must_be_those_of_the_main_dataset_in_its_order():
     for expected, message in (({"t": 0, "q": 1}, r"\['q', 'swvl1'\]"), ({"swvl1": 0, "t": 1}, "another order")):
         with pytest.raises(ValueError, match=message):
             check_variables(other, expected)
+
+
+def test_a_copy_of_a_part_may_not_have_the_dates_of_the_validation():
+    """Its places at its dates are refused; other places, or other dates, pass."""
+
+    def data(longitude, start):
+        dates = np.arange(np.datetime64(start), np.datetime64(start) + np.timedelta64(5, "D"))
+        return SimpleNamespace(latitudes=np.array([10.0, 20.0]), longitudes=np.array([longitude, 3.0]), dates=dates)
+
+    validation = data(359.0, "2021-01-01")
+    for other in (data(-1.0, "2021-01-03"), data(50.0, "2021-01-05")):
+        with pytest.raises(ValueError, match=r"[12] places of the validation at [13] of its dates.*`start` and `end`"):
+            check_apart("copy.zarr", other, validation)
+    check_apart("copy.zarr", data(-1.0, "2020-12-01"), validation)
+    elsewhere = data(-1.0, "2021-01-01")
+    elsewhere.latitudes = -elsewhere.latitudes
+    check_apart("copy.zarr", elsewhere, validation)
