@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +20,8 @@ from anemoi_ailand.data.plausibility.training_data import KEY
 from anemoi_ailand.training.data_record import Part, read_training_data
 from anemoi_ailand.training.datasets import n_trained, open_others
 from anemoi_ailand.variables import Time, variable
+
+LOG = logging.getLogger(__name__)
 
 #: Distributions whose versions decide what a process computes.
 DECISIVE = ("anemoi-ailand", "anemoi-training", "anemoi-models", "anemoi-datasets", "torch")
@@ -56,6 +59,7 @@ class DataChecks(Callback):
             found: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(found, {name: version(name) for name in DECISIVE})
             check_versions(found)
+        warn_of_warm_up(pl_module.config)
         steps = {"training": pl_module.task.rollout.maximum, "validation": pl_module.task.validation_rollout}
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             for reader in dataset.data_readers.values():
@@ -97,6 +101,18 @@ def check_versions(found: Sequence[Mapping[str, str]]) -> None:
                 f"The processes of the training have different versions of {name}: {found[0][name]} in process 0, "
                 f"{found[odd][name]} in process {odd}. Use one environment on all nodes."
             )
+
+
+def warn_of_warm_up(config: Any) -> None:
+    """Warn of a training that ends before its learning rate has risen to what is asked for."""
+    places = ("training.optimization.lr_scheduler.warmup_t", "training.max_steps")
+    warm_up, batches = (OmegaConf.select(config, place) for place in places)
+    if warm_up and batches and warm_up >= batches > 1:
+        LOG.warning(
+            "The learning rate rises over the first %d batches, but the training has %d: it reaches %.0f %% of "
+            "`training.optimization.lr`. Set `%s` to a tenth of the batches.",
+            warm_up, batches, 100.0 * batches / warm_up, places[0],
+        )  # fmt: skip
 
 
 def check_length(n_dates: int, n_steps: int, label: str) -> None:

@@ -12,9 +12,10 @@ import pytest
 import torch
 from anemoi.training.distributed.single import SingleDeviceStrategy
 from anemoi.training.distributed.strategy import DDPGroupStrategy
+from omegaconf import OmegaConf
 
 from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
-from anemoi_ailand.training.checks import check_dataset, check_length, check_versions
+from anemoi_ailand.training.checks import check_dataset, check_length, check_versions, warn_of_warm_up
 from anemoi_ailand.training.log import TrainingLog, append
 from anemoi_ailand.training.point_blocks import PointBlocks
 from anemoi_ailand.training.strategy import device_strategy
@@ -186,3 +187,11 @@ def test_only_several_devices_communicate():
     single = device_strategy(1, 1, "cpu", **OPTIONS)
     assert type(single) is SingleDeviceStrategy and str(single.root_device) == "cpu"
     assert all(type(device_strategy(*n, "cpu", **OPTIONS)) is DDPGroupStrategy for n in ((2, 1), (1, 2)))
+
+
+@pytest.mark.parametrize(("warm_up", "batches", "warned"), [(200, 30, True), (15, 150, False), (None, 30, False)])
+def test_a_training_shorter_than_its_warm_up_is_told(warm_up, batches, warned, caplog):
+    """It never reaches its learning rate."""
+    options = {"optimization": {"lr_scheduler": {"warmup_t": warm_up}}, "max_steps": batches}
+    warn_of_warm_up(OmegaConf.create({"training": options}))
+    assert ("over the first 200 batches, but the training has 30: it reaches 15 %" in caplog.text) is warned
