@@ -189,7 +189,7 @@ def test_figure_of_the_page_of_results(tmp_path):
     day_30 = figure_of_page(page).axes[0]
     dots = [tuple(dots.get_offsets()[0]) for dots in day_30.collections if isinstance(dots, PathCollection)]
     assert [text.get_text() for text in day_30.texts][:3] == ["ailand-small", "ailand-small, 21 M", "ailand"]
-    assert {(2.66, 0.89), (5.29, 0.76), (5.29, 1.0)} < set(dots)
+    assert {(2.66, 0.89), (5.29, 0.75), (5.29, 1.0)} < set(dots)
     assert len(dots) == 6
     (tmp_path / "page.md").write_text("## Skill and speed\n\nNothing yet.\n")
     with pytest.raises(ValueError, match=r"no table with the columns \['microseconds', 'day 30', 'day 90'\]"):
