@@ -22,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.land_data import LandData, open_data
+from anemoi_ailand.data.observations.against_model import warn_of_contradictions
 from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.observations.rows import in_units
 from anemoi_ailand.data.stations.observation_reader import open_observations
@@ -141,9 +142,10 @@ def diagnose(
     check_known(chosen, CANDIDATES, "candidates")
     check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
-    seen = within(seen, data, start)
+    seen = with_values(within(seen, data, start), observations)
     emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
     case = Case(emulation, seen)
+    case.contradictions = warn_of_contradictions(*case.compared(), f"'{observations}'")
     with complete_folder(Path(output).expanduser(), PROOF) as folder:
         write(folder, case, chosen)
     LOG.info("Diagnosis written to %s", output)
@@ -168,6 +170,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
     strata = strata_table(case.residuals, emulation.classes)
     title = f"Diagnosis from {case.observed.sizes['point']} sites, {emulation.period}"
     text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains, closes)
+    text += "".join(f"\nContradiction: {sentence}.\n" for sentence in case.contradictions)
     (folder / "diagnosis.md").write_text(text, encoding="utf-8")
     strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
     record = record_header(SCHEMA) | {
@@ -176,6 +179,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
         "execution": emulation.land.execution,
         "sites": case.observed.sizes["point"],
         "error_years": list(emulation.error_years),
+        "contradictions": case.contradictions,
         "gains": case.residuals.gains,
         "hypotheses": records(pd.DataFrame([vars(h) for h in found[:_KEPT]])),
         "similar": similar,
@@ -373,6 +377,15 @@ class Case:
         times, steps = observed["time"].values.astype("datetime64[s]"), emulation.base[0].times[1:]
         self._of_steps, self._inside = np.isin(steps, times), np.isin(times, steps)
         self._times = times[self._inside]
+        self.contradictions: list[str] = []
+
+    def compared(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return observations and emulator (step, point) at all steps of the run, NaN where nothing was measured."""
+        base, seen = self.emulation.base[1], {}
+        for name in self.emulation.cells.names:
+            seen[name] = np.full(base[name].shape, np.nan)
+            seen[name][self._of_steps] = self.observed[name].values[self._inside]
+        return seen, {n: base[n] for n in seen}
 
     def _seen(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the means (site, cell) of fields (step, point) at the times of the observations."""
@@ -464,6 +477,16 @@ def within(observed: xr.Dataset, data: LandData, start: str | None = None) -> xr
             + ". Give observations and a dataset of the same years."
         )
     return chosen
+
+
+def with_values(observed: xr.Dataset, where: str | Path) -> xr.Dataset:
+    """Return observations without variables that have no value, which is warned of; none at all is a ValueError."""
+    empty = [str(n) for n, field in observed.data_vars.items() if not np.isfinite(field.values).any()]
+    if len(empty) == len(observed.data_vars):
+        raise ValueError(f"{empty} in '{where}' have no value in the period. Give observations, or another period.")
+    if empty:
+        LOG.warning("%s in '%s' have no value in the period, and are left out", empty, where)
+    return observed.drop_vars(empty)
 
 
 def _of_stations(path: Path) -> xr.Dataset:

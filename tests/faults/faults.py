@@ -152,6 +152,10 @@ VALUES = tuple(
         ("land.observed.dataset=5", "observed.dataset' is 5. Give the path of a dataset"),
         ("land.observed.variables=swvl1", "observed.variables' is 'swvl1'. Give a list of names"),
         ("land.observed.variables=[swlv1]", r"has 'swlv1', not in the table. Nearest: \['swvl1'"),
+        ("land.observed.variables=[slhf,slhf]", r"is \['slhf', 'slhf'\]. Give different names"),
+        ("land.tune=all", "tune' is 'all', but there is no network to tune. Give 'land.base'"),
+        ("land.tune=head", r"tune' is 'head'. Nearest: \['heads'"),
+        ("land.validation_points=heldout", r"validation_points' is 'heldout'. Nearest: \['held-out'"),
     )
 )  # fmt: skip
 
@@ -538,6 +542,66 @@ TOWERS = tuple(
     )
 )  # fmt: skip
 
+#: Observations of a diagnosis, and those that a network is tuned on; each is one of this name in
+#: ``test_observations.py``.
+_SEEN = (
+    ("observations as they are", "fine", ""),
+    ("latent heat positive upward", "warning", "'slhf' is nearer to the model with the other sign"),
+    ("sensible heat positive upward at one site", "warning", "other sign.*1 of 44 sites, by position 3"),
+    ("latent and sensible heat exchanged", "warning", "'slhf' and 'sshf' are nearer to the model if they are exch"),
+    ("temperature and dewpoint exchanged", "warning", "'2t' and '2d' are nearer to the model if they are exchanged"),
+    ("observations six hours late", "warning", "nearer to the model 6 h later"),
+    ("observations twelve hours early", "warning", "nearer to the model 12 h earlier"),
+    ("latent heat in mm a day", "warning", "standard deviation of 'slhf' is .* check the unit"),
+    ("latent heat in MJ m-2 a day", "warning", "standard deviation of 'slhf' is .* check the unit"),
+    ("temperature 4 K too warm at one site", "warning", r"'2t' is \+4.0 K from the model in the mean .1 of 44"),
+    ("zeros in the place of gaps", "warning", "more than 20% of 'slhf' is one and the same number"),
+    ("a sensor that is stuck", "warning", "more than 20% of 'sshf' is one and the same number .1 of"),
+    ("too few values", "warning", "no site has 100 values of 'slhf'"),
+    ("no values", "error", "have no value in the period|No observation of .* is at a date and point"),
+    ("temperature in degC without a unit", "error", "temperatures look like degC"),
+    ("soil water in percent without a unit", "error", "look like %"),
+    ("fill values in half of the values", "error", "All of these are -9999, as a fill value is"),
+    ("fill values in some", "warning", "the worst is -9999 W m-2.*They are left out"),
+)  # fmt: skip
+
+OBSERVATIONS = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        *_SEEN,
+        ("observations of one site", "fine", ""),
+        ("a variable without values", "warning", r"\['sshf'\] in .* have no value in the period, and are left out"),
+        ("places of two sites exchanged", "warning", "x"),
+        ("latitude and longitude of a site exchanged", "error", "x"),
+        ("a site without latitude", "error", "x"),
+        ("a site given twice", "error", "x"),
+        ("observations without a site", "error", "x"),
+        ("stamps in another order", "error", "x"),
+        ("stamps given twice", "error", "x"),
+        ("stamps between the steps", "error", "at dates of the dataset"),
+        ("numbers as stamps", "error", "x"),
+        ("text as observations", "error", "x"),
+        ("years of the error that the dataset has not", "error", "x"),
+        ("a year of the error given twice", "error", "x"),
+        ("a year of the error that is observed", "error", "x"),
+        ("a word as a year of the error", "error", "x"),
+        ("no candidate", "error", "x"),
+        ("a misspelt candidate", "error", "Nearest"),
+        ("a word as the start of observations", "error", "x"),
+        ("a start after the observations", "error", "x"),
+    )
+)  # fmt: skip
+
+TUNING = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        *_SEEN,
+        ("observations of other places", "error", "0 of 44 points are the same, of 44 observed ones"),
+        ("observations of another year", "error", "No observation of .* is at a date and point of the data"),
+        ("observations that are not there", "error", "Correct `land.observed.dataset`"),
+        ("a network that is tuned without observations", "warning", "tuned on the main dataset itself"),
+        ("a base that is not validated", "warning", "`land.base` was not validated"),
+    )
+)  # fmt: skip
+
 #: All tables by the heading of each.
 TABLES = {
     "Trainings": TRAINING,
@@ -548,6 +612,8 @@ TABLES = {
     "Couplings": COUPLINGS,
     "Files of towers": TOWERS,
     "Assimilation": ASSIMILATION,
+    "Observations of a diagnosis": OBSERVATIONS,
+    "Observations of a fine-tuning": TUNING,
     "Files and processes": FILES,
 }
 
