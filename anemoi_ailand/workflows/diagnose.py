@@ -140,6 +140,8 @@ def diagnose(
     """
     chosen = list(CANDIDATES if candidates is None else candidates)
     check_known(chosen, CANDIDATES, "candidates")
+    if not chosen:
+        raise ValueError(f"`candidates` is empty. Give some of {[*CANDIDATES]}, or none for all.")
     check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
     seen = with_values(within(seen, data, start), observations)
@@ -230,7 +232,7 @@ class Emulation:
             )
         self.start = self.dates[max(int(np.searchsorted(self.dates, times[0])) - 1, 0)]
         self.end, self.n_years = times[-1], max(1, round(times.size / _STEPS_A_YEAR))
-        self.error_years = tuple(error_years or self._years_before(times[0]))
+        self.error_years = self._years_of_error(error_years, times[0])
         self.land: LandStepper = load(checkpoint, plausibility="off", execution=execution, trust=trust)
 
     @property
@@ -238,16 +240,29 @@ class Emulation:
         """First and last date of the observations."""
         return f"{str(self.start)[:10]} to {str(self.end)[:10]}"
 
+    def _years_of_error(self, given: Sequence[int] | None, first: np.datetime64) -> tuple[int, ...]:
+        if not given:
+            return tuple(self._years_before(first))
+        known = self._whole_years()
+        if (wrong := [y for y in given if y not in known]) or len({*given}) < max(2, len(given)):
+            what = f"has {wrong}" if wrong else f"is {[*given]}"
+            raise ValueError(f"`error_years` {what}. Give two or more different whole years of {known}.")
+        if first.astype("datetime64[Y]").astype(int) + 1970 in given:
+            LOG.warning("`error_years` has the year of the observations: its output must be that of the same model")
+        return tuple(given)
+
     def _years_before(self, first: np.datetime64) -> list[int]:
-        years, number = np.unique(self.dates.astype("datetime64[Y]"), return_counts=True)
-        whole = years[(number >= _STEPS_A_YEAR - 2) & (years < first.astype("datetime64[Y]"))]
-        before = [int(str(y)) for y in whole]
+        before = [y for y in self._whole_years() if y < first.astype("datetime64[Y]").astype(int) + 1970]
         if len(before) < 2:
             raise ValueError(
                 f"Before the observations the dataset has the whole years {before}. The error of the emulator needs "
                 "two or more: give a longer dataset, or later observations."
             )
         return before
+
+    def _whole_years(self) -> list[int]:
+        years, number = np.unique(self.dates.astype("datetime64[Y]"), return_counts=True)
+        return [int(str(y)) for y in years[number >= _STEPS_A_YEAR - 2]]
 
     def _read(self, start: Any, end: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
         found = self.data.to_xarray((start, end), variables=list(names), points=self.points)
@@ -454,8 +469,16 @@ def read_observations(path: str | Path) -> xr.Dataset:
     names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
         raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
+    times = found["time"].values
+    if times.dtype.kind != "M" or (np.diff(times) <= np.timedelta64(0)).any():
+        raise ValueError(
+            f"The times in '{path}' are {'not dates' if times.dtype.kind != 'M' else 'doubled or go back'}. Give each "
+            "date once, in order, in UTC."
+        )
     found = found[list(names)].rename_vars(names).transpose("time", "point").load()
     for name, field in found.data_vars.items():
+        if field.dtype.kind not in "fiu":
+            raise ValueError(f"'{name}' in '{path}' has {field.dtype} in place of numbers. Give NaN in gaps.")
         values = in_units(field.values, field.attrs.get("units"), str(name), str(path))
         found[name] = field.dims, without_impossible(values, str(name), f"'{path}'")
     return found
@@ -505,10 +528,12 @@ def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:
     """Return the positions of the sites in the dataset."""
     where = observed["latitude"].values, observed["longitude"].values
     points, degrees = nearest_points((data.reader.latitudes, data.reader.longitudes), where)
-    if (degrees > _NEAR).any():
-        k = int(np.argmax(degrees))
+    if not (degrees <= _NEAR).all():  # nor NaN
+        k = int(np.argmax(np.nan_to_num(degrees, nan=np.inf)))
         raise ValueError(
             f"Site {k} at {where[0][k]:.3f}, {where[1][k]:.3f} is {degrees[k]:.2f} degrees from the nearest point of "
             f"{data.reader.name}. Give a dataset at the sites, with their own weather."
         )
+    if len(set(np.asarray(points).tolist())) < len(points):
+        raise ValueError(f"Some of the {len(points)} sites are at one point of {data.reader.name}. Give each once.")
     return np.asarray(points)

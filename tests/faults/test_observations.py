@@ -5,6 +5,7 @@
 
 import logging
 import re
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.data.land_data import open_data
+from anemoi_ailand.rollout.stepper import load
 from anemoi_ailand.training.fine_tuning import FineTuning
 from anemoi_ailand.training.observations import open_observed, targets_of
 from anemoi_ailand.variables import variable
@@ -104,7 +106,7 @@ def said(caplog, make):
     with caplog.at_level(logging.WARNING, "anemoi_ailand"):
         try:
             make()
-        except (ValueError, FileNotFoundError) as error:
+        except (ValueError, TypeError, FileNotFoundError) as error:
             return "error", str(error)
     words = " ".join(r.getMessage() for r in caplog.records)
     return ("warning" if words else "fine"), words
@@ -135,6 +137,7 @@ class Perfect(Emulation):
 def test_diagnoses(world, tmp_path, caplog, monkeypatch):
     """Each case of the table in a whole diagnosis, without its runs; places and options as well."""
     monkeypatch.setattr("anemoi_ailand.workflows.diagnose.Emulation", Perfect)
+    monkeypatch.setattr("anemoi_ailand.workflows.diagnose.load", cache(load))
     _, _, sound = world
     given = {"checkpoint": "ailand-small", "candidates": ["rsmin_lv"], "error_years": [2020, 2021]}
     further = {
@@ -161,8 +164,9 @@ def test_diagnoses(world, tmp_path, caplog, monkeypatch):
         "a word as the start of observations": (lambda seen: seen, {"start": "soon"}),
         "a start after the observations": (lambda seen: seen, {"start": "2023"}),
     }  # fmt: skip
-    cases = {name: (change, {}) for name, change in CASES.items()} | further
-    assert cases.keys() == {fault.name for fault in OBSERVATIONS}
+    names = [fault.name for fault in OBSERVATIONS]
+    cases = {name: (change, {}) for name, change in CASES.items() if name in names} | further
+    assert sorted(cases) == sorted(names)
     found = {}
     for k, (name, (change, options)) in enumerate(cases.items()):
         change(sound.copy()).to_netcdf(path := tmp_path / f"{k}.nc")

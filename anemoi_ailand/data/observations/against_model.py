@@ -10,7 +10,7 @@ are possible values. They show when a change that undoes the mistake brings obse
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -35,8 +35,8 @@ _OFFSET = {"2t": 2.5, "2d": 3.5}
 
 _FLUXES, _PAIRS = ("slhf", "sshf"), (("slhf", "sshf"), ("2t", "2d"))
 
-#: Variables with a daily cycle, whose clock can be told, and shifts that are tried [steps].
-_DAILY, _SHIFTS = ("slhf", "sshf", "2t"), (-2, -1, 1, 2)
+#: Shifts of the clock that are tried [steps].
+_SHIFTS = (-2, -1, 1, 2)
 
 Fields = Mapping[str, np.ndarray]
 
@@ -60,78 +60,62 @@ def warn_of_contradictions(observed: Fields, model: Fields, where: str) -> list[
     >>> warn_of_contradictions({"sshf": -model}, {"sshf": model}, "towers.nc")[0][:48]
     "'sshf' is nearer to the model with the other sig"
     """
-    found: list[str] = []
     names = [n for n in observed if n in model]
-    _Sites(observed, model, [n for n in names if n in _FLUXES], found).compare(
-        lambda name: -observed[name], "'{}' is nearer to the model with the other sign: fluxes are positive downward"
-    )
-    for one, other in _PAIRS:
-        if one in names and other in names:
-            exchanged = {one: observed[other], other: observed[one]}
-            _Sites(observed, model, [one, other], found).compare_all(
-                exchanged, f"'{one}' and '{other}' are nearer to the model if they are exchanged"
-            )
-    daily = [n for n in names if n in _DAILY]
-    if daily and not found:
-        sites = _Sites(observed, model, daily, found)
-        moved = {k: {n: _moved(observed[n], k) for n in daily} for k in _SHIFTS}
-        best = min(_SHIFTS, key=lambda k: sites.left(moved[k]))
-        late = f"{abs(best) * STEP_HOURS} h {'earlier' if best < 0 else 'later'}"
-        sites.compare_all(
-            moved[best], f"Observations are nearer to the model {late}: stamps are UTC, at the end of the 6 h"
-        )
+    found, explained = _mistakes(observed, model, [n for n in names if n in (*_FLUXES, *_OFFSET)])
     for name in names:
-        found += _of_values(name, observed[name], model[name])
+        found += _of_values(name, observed[name], model[name], explained)
     for sentence in found:
         LOG.warning("Observations in %s: %s. Check them before results are used.", where, sentence)
     return found
 
 
-class _Sites:
-    """Comparison of the departures of observations, as they are and changed, site by site."""
-
-    def __init__(self, observed: Fields, model: Fields, names: list[str], found: list[str]) -> None:
-        self.observed, self.model, self.names, self.found = observed, model, names, found
-
-    def compare(self, changed: Callable[[str], np.ndarray], words: str) -> None:
-        """Compare each variable by itself."""
-        for name in self.names:
-            self._tell(*self._squares([name], {name: changed(name)}), words.format(name))
-
-    def compare_all(self, changed: Fields, words: str) -> None:
-        """Compare all variables together, each in units of the variability of the model."""
-        self._tell(*self._squares(self.names, changed), words)
-
-    def left(self, changed: Fields) -> float:
-        """Return the mean square departure that changed observations have."""
-        squares = self._squares(self.names, changed)[1]
-        return float(np.nanmean(squares)) if np.isfinite(squares).any() else np.inf
-
-    def _squares(self, names: list[str], changed: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean square departures (point,) as given and changed, of sites with enough values, else NaN."""
-        both = []
-        for name in names:
-            model, seen, other = self.model[name], self.observed[name], changed[name]
-            valid = np.isfinite(seen) & np.isfinite(other) & np.isfinite(model)
-            number = valid.sum(axis=0)
-            size = max(float(np.nanvar(model)), 1.0e-12)
-            both.append([
-                np.where(number >= FEWEST, np.where(valid, (x - model) ** 2, 0.0).sum(axis=0) / np.maximum(number, 1),
-                         np.nan) / size for x in (seen, other)
-            ])  # fmt: skip
-        if not both:
-            return np.empty(0), np.empty(0)
-        total = np.sum(both, axis=0)
-        return total[0], total[1]
-
-    def _tell(self, given: np.ndarray, changed: np.ndarray, words: str) -> None:
-        known = np.isfinite(given)
-        at = known & (changed < _NEARER * given)
-        if at.any():
-            self.found.append(f"{words} ({_places(at, known)})")
+def _mistakes(observed: Fields, model: Fields, names: list[str]) -> tuple[list[str], np.ndarray]:
+    """Describe the mistake that explains most of the departures of each site, if one does; return these sites too."""
+    if not names:
+        return [], np.zeros(1, bool)
+    given = np.stack([_square(observed[n], model[n], FEWEST) for n in names])
+    known = np.isfinite(given)
+    words, left = [], []
+    for sentence, changed in _changes(observed, names):
+        squares = np.stack([_square(changed[n], model[n], 1) if n in changed else given[i]
+                            for i, n in enumerate(names)])  # fmt: skip
+        words.append(sentence)
+        left.append(np.where(known, squares, 0.0).sum(axis=0))
+    best, total = np.argmin(left, axis=0), np.where(known, given, 0.0).sum(axis=0)
+    explained = known.any(axis=0) & (np.min(left, axis=0) < _NEARER * total)
+    return [
+        f"{sentence} ({_places(explained & (best == k), known.any(axis=0))})"
+        for k, sentence in enumerate(words)
+        if (explained & (best == k)).any()
+    ], explained
 
 
-def _of_values(name: str, seen: np.ndarray, model: np.ndarray) -> list[str]:
+def _changes(observed: Fields, names: list[str]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield a sentence for each mistake, and the observations without it."""
+    fluxes = [n for n in names if n in _FLUXES]
+    for some in (*([n] for n in fluxes), *([fluxes] if len(fluxes) > 1 else [])):
+        subject = " and ".join(f"'{n}'" for n in some) + (" are" if len(some) > 1 else " is")
+        yield f"{subject} nearer to the model with the other sign: fluxes are positive downward", {
+            n: -observed[n] for n in some}  # fmt: skip
+    for one, other in _PAIRS:
+        if one in names and other in names:
+            words = f"'{one}' and '{other}' are nearer to the model if they are exchanged"
+            yield words, {one: observed[other], other: observed[one]}
+    for shift in _SHIFTS:
+        late = f"{abs(shift) * STEP_HOURS} h {'earlier' if shift < 0 else 'later'}"
+        words = f"Observations are nearer to the model {late}: stamps are UTC, at the end of the 6 h"
+        yield words, {n: _moved(observed[n], shift) for n in names}
+
+
+def _square(seen: np.ndarray, model: np.ndarray, fewest: int) -> np.ndarray:
+    """Return the mean square departure (point,) over the variance of the model, NaN where there are few values."""
+    valid = np.isfinite(seen) & np.isfinite(model)
+    number = valid.sum(axis=0)
+    total = np.where(valid, (np.where(valid, seen, 0.0) - model) ** 2, 0.0).sum(axis=0)
+    return np.where(number >= fewest, total / np.maximum(number, 1), np.nan) / max(float(np.nanvar(model)), 1.0e-12)
+
+
+def _of_values(name: str, seen: np.ndarray, model: np.ndarray, explained: np.ndarray) -> list[str]:
     """Describe values of one variable in another unit, with an offset, or that are one and the same number."""
     valid = np.isfinite(seen) & np.isfinite(model)
     enough = valid.sum(axis=0) >= FEWEST
@@ -144,11 +128,11 @@ def _of_values(name: str, seen: np.ndarray, model: np.ndarray) -> list[str]:
         found.append(f"the standard deviation of '{name}' is {ratio:.2g} times that of the model: check the unit")
     if name in _OFFSET:
         apart = np.where(valid, seen - model, 0.0).sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
-        at = enough & (np.abs(apart) > _OFFSET[name])
+        at = enough & ~explained & (np.abs(apart) > _OFFSET[name])
         if at.any():
             worst = apart[np.argmax(np.where(at, np.abs(apart), 0.0))]
             found.append(f"'{name}' is {worst:+.1f} K from the model in the mean ({_places(at, enough)})")
-    at = np.array([k and _share_of_one(seen[v, i]) > _SAME for i, (k, v) in enumerate(zip(enough, valid.T, strict=True))])
+    at = np.array([k and _share_of_one(x[v]) > _SAME for k, x, v in zip(enough, seen.T, valid.T, strict=True)])
     if at.any() and not name.startswith("swvl"):
         found.append(f"more than {_SAME:.0%} of '{name}' is one and the same number ({_places(at, enough)}): gaps are "
                      "NaN, and a sensor that is stuck has to be left out")  # fmt: skip
