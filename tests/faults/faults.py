@@ -605,6 +605,32 @@ TUNING = tuple(
     )
 )  # fmt: skip
 
+#: GRIB as the source of a dataset; each is one of this name in ``test_grib.py``.
+GRIB = tuple(
+    Fault(name, expected, words) for name, expected, words in (
+        ("an archive as it is", "fine", ""),
+        ("precipitation in mm under a parameter in m", "error", "'avg_tprate'.*divide millimetres over 6 h by 21,600"),
+        ("radiation in W m-2 under an amount", "warning", "share of that outside the atmosphere"),
+        ("short-wave and long-wave radiation exchanged", "error", "decreases before|'avg_sdlwrf'"),
+        ("net radiation exchanged", "error", "The accumulated ssr decreases"),
+        ("sensible heat of the other sign", "warning", "Net radiation with sensible and latent heat .* signs"),
+        ("evaporation of the other sign", "warning", "Latent heat flux and that of evaporation .*check their signs"),
+        ("sensible and latent heat exchanged", "warning", "Latent heat flux and that of evaporation"),
+        ("humidity in g kg-1 in a message", "error", "humidity"),
+        ("the logarithm of pressure as pressure", "error", "'avg_sp'"),
+        ("albedo in percent in a message", "error", "'al'"),
+        ("forecasts six hours late", "error", "above that of the sun outside the atmosphere"),
+        ("states of another year", "error", "have no date in common"),
+        ("states six hours late", "warning", "Results may be of other hours or places than the forcing"),
+        ("amounts of steps as those since the start", "error", "accumulated .* decreases .* `restart_hours`"),
+        ("a number in the place of a missing value", "error", "'stl1' .* is 9999 K"),
+        ("air of a level far above the surface", "error", "lowest model level in the files is 100 of 137"),
+        ("an archive without precipitation", "error", "avg_tprate"),
+        ("coordinates in another order", "error", "above that of the sun outside the atmosphere"),
+        ("coordinates of fewer points", "error", "43"),
+    )
+)  # fmt: skip
+
 #: All tables by the heading of each.
 TABLES = {
     "Trainings": TRAINING,
@@ -615,6 +641,7 @@ TABLES = {
     "Couplings": COUPLINGS,
     "Files of towers": TOWERS,
     "Assimilation": ASSIMILATION,
+    "GRIB": GRIB,
     "Observations of a diagnosis": OBSERVATIONS,
     "Observations of a fine-tuning": TUNING,
     "Files and processes": FILES,

@@ -465,12 +465,23 @@ def net_energy(ssr: np.ndarray, net: np.ndarray, sshf: np.ndarray, slhf: np.ndar
     return ssr + net + sshf + slhf
 
 
+def _typically_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the median distance of ten points and more at each date, 0 at fewer."""
+    apart = np.abs(a - b)
+    if apart.shape[-1] < MANY_POINTS or np.isnan(apart).any():
+        return np.zeros_like(apart)
+    return np.broadcast_to(np.median(apart, axis=-1, keepdims=True), apart.shape)
+
+
 _SIGN = "Fluxes are positive downward (evap: upward): check their signs, units and names."
 
 RESULTS = (
     Rule("dewpoint", "Dewpoint above air temperature at 2 m (2d - 2t)", "K", ("2d", "2t"), _difference,
          ANY, (None, 0.5),  # at most 0
          "Air holds no more water: 2t and 2d may be exchanged, or of different hours."),
+    Rule("air_at_2m", "Distance of temperature at 2 m (2t) and air (t) at a stamp, the median of ten points and more,", "K",
+         ("2t", "t"), _typically_apart, ANY, (None, 3.0),  # at most 1.1
+         "Results may be of other hours or places than the forcing."),
     Rule("evaporation", "Latent heat flux and that of evaporation (slhf + 2.5e6 J kg-1 evap)", "W m-2",
          ("slhf", "evap"), _apart_from_evaporation, ANY, (-60.0, 60.0), _SIGN),  # -36 to 22
     Rule("absorbed", "Net short-wave radiation above the downward one (ssr - avg_sdswrf)", "W m-2",
