@@ -393,7 +393,9 @@ class Checker:
         """Apply those rules for which all variables are known."""
         for rule in rules:
             if all(n in known for n in rule.needs):
-                self._apply(rule, rule.value(*(known[n] for n in rule.needs)), dates, where)
+                with np.errstate(all="ignore"):  # of values that are impossible by themselves, which is said already
+                    values = rule.value(*(known[n] for n in rule.needs))
+                self._apply(rule, values, dates, where)
 
     def _apply(
         self, rule: Rule, values: np.ndarray, dates: Sequence[datetime | None], where: Places,

@@ -479,7 +479,7 @@ RESULTS = (
     Rule("dewpoint", "Dewpoint above air temperature at 2 m (2d - 2t)", "K", ("2d", "2t"), _difference,
          ANY, (None, 0.5),  # at most 0
          "Air holds no more water: 2t and 2d may be exchanged, or of different hours."),
-    Rule("air_at_2m", "Distance of temperature at 2 m (2t) and air (t) at a stamp, the median of ten points and more,", "K",
+    Rule("air_at_2m", "Distance of temperature at 2 m (2t) and air (t) at a stamp, the median of ten points,", "K",
          ("2t", "t"), _typically_apart, ANY, (None, 3.0),  # at most 1.1
          "Results may be of other hours or places than the forcing."),
     Rule("evaporation", "Latent heat flux and that of evaporation (slhf + 2.5e6 J kg-1 evap)", "W m-2",
