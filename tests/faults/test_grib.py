@@ -15,7 +15,7 @@ import pytest
 
 from anemoi_ailand.data import source
 from anemoi_ailand.data.source import EcLandSource
-from tests.faults.faults import GRIB
+from tests.faults.data_faults import GRIB
 from tests.support.grib import AMOUNTS, CONSTANTS, MODEL_LEVEL, STATE, Archive, Grid, sample, stamps
 
 DATES = stamps(datetime(2021, 7, 10), 9)

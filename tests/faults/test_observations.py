@@ -18,7 +18,7 @@ from anemoi_ailand.training.fine_tuning import FineTuning
 from anemoi_ailand.training.observations import open_observed, targets_of
 from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows.diagnose import Emulation, diagnose
-from tests.faults.faults import OBSERVATIONS, TUNING
+from tests.faults.data_faults import OBSERVATIONS, TUNING
 
 NAMES = ("slhf", "sshf", "2t", "2d", "swvl1")
 NOISE = {"slhf": 8.0, "sshf": 8.0, "2t": 0.4, "2d": 0.5, "swvl1": 0.005}
