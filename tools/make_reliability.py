@@ -37,7 +37,8 @@ page [when something is wrong](../guide/when-something-is-wrong.md).
 
 def tables() -> dict[str, Sequence[Any]]:
     """Return all tables of the catalogues by heading."""
-    found: dict[str, Sequence[Any]] = dict(import_module("tests.faults.faults").TABLES)
+    faults, data_faults = (import_module(f"tests.faults.{name}").TABLES for name in ("faults", "data_faults"))
+    found: dict[str, Sequence[Any]] = {**faults, **data_faults}
     if (ROOT / "tests" / "faults" / "inputs.py").is_file():
         module = import_module("tests.faults.inputs")
         found = {heading: getattr(module, name) for heading, name in INPUTS.items()} | found

@@ -92,6 +92,7 @@ WORDS: dict[str, tuple[str, ...]] = {
                            "bf16-mixed"),
     "training.deterministic": ("True", "False", "warn"),
     "dataloader.pin_memory": ("True", "False"),
+    "training.training_loss.datasets.data.ignore_nans": ("True", "False"),
     "training.gradient_clip.algorithm": ("norm", "value"),
     "system.hardware.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }  # fmt: skip
@@ -101,6 +102,9 @@ _METHODS, _NO_METHODS = ("mean-std", "std", "min-max", "max", "none"), ("default
 
 #: Keys of an entry of ``land.others``; those of :class:`anemoi_ailand.training.datasets.OtherDataset`, slow to import.
 _OTHER = ("dataset", "start", "end", "share")
+
+#: Observations that an evaporative fraction needs.
+_TURBULENT = ("slhf", "sshf")
 
 
 def wrong_values(read: Read) -> Iterator[str]:
@@ -215,9 +219,23 @@ def _wrong_tuning(read: Read) -> Iterator[str]:
     for name in names if isinstance(names, list) else ():
         if name not in VARIABLES:
             yield f"'land.observed.variables' has '{name}', not in the table. {suggestion(str(name), VARIABLES)}"
+    if isinstance(names, list) and (not names or len(set(map(str, names))) < len(names)):
+        yield f"'land.observed.variables' is {names}. Give different names, or null for all"
+    yield from _without_effect(read, base, names)
     gaps = read("training.training_loss.datasets.data.ignore_nans")
     if dataset is not None and gaps is False:
         yield "'training.training_loss.datasets.data.ignore_nans' is False, but observations have gaps. Give true"
+
+
+def _without_effect(read: Read, base: Any, names: Any) -> Iterator[str]:
+    """Describe options of a fine-tuning that would do nothing with the others."""
+    tune, fraction, epochs = read("land.tune"), read("land.fraction"), read("training.max_epochs")
+    if tune is not None and base is None:
+        yield f"'land.tune' is {tune!r}, but there is no network to tune. Give 'land.base'"
+    if tune == "heads-then-all" and _are_numbers(epochs) and epochs < 2:
+        yield f"'land.tune' is 'heads-then-all', but 'training.max_epochs' is {epochs}. Give two or more, or 'heads'"
+    if _are_numbers(fraction) and fraction > 0 and isinstance(names, list) and not {*_TURBULENT} <= {*map(str, names)}:
+        yield f"'land.fraction' is {fraction}, but 'land.observed.variables' lacks some of {[*_TURBULENT]}. Add them"
 
 
 def _are_numbers(*values: Any) -> bool:

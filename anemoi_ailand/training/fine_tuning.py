@@ -122,7 +122,11 @@ class FineTuning(Callback):
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         """Warn if no epoch was better than the base."""
         del pl_module
-        if self.tune is None or self.base_loss is None or not trainer.is_global_zero:
+        if self.tune is None or not trainer.is_global_zero:
+            return
+        if self.base_loss is None:
+            LOG.warning("`land.base` was not validated (`training.num_sanity_val_steps` is 0): nothing tells whether "
+                        "the tuned network is better")  # fmt: skip
             return
         words = f"{self._lowest:.4g}, that of `land.base` {self.base_loss:.4g}"
         if self._lowest < self.base_loss:

@@ -15,7 +15,11 @@ from anemoi.datasets import open_dataset
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from anemoi_ailand.data.mapping.mapped_path import exists, local_store
+from anemoi_ailand.data.observations.against_model import warn_of_contradictions
+from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.support.configuration import Strict, checked
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.sphere import SAME_PLACE, nearest_points, same_points
 from anemoi_ailand.variables import variable
 
@@ -36,12 +40,18 @@ def open_observed(config: Any) -> Any:
     ------
     ValueError
         An unknown option, a variable that the dataset lacks, or units that are not those of the table.
+    FileNotFoundError
+        No dataset at the path.
     """
     given = config.training.method.get("observed")
     given = OmegaConf.to_container(given, resolve=True) if OmegaConf.is_config(given) else given
     options = checked(given or {}, ObservedOptions, "`land.observed`")
     if options.dataset is None:
+        if config.training.method.get("base") is not None:
+            LOG.warning("No observations (`land.observed.dataset`): the network is tuned on the main dataset itself")
         return None
+    if isinstance(options.dataset, str) and not exists(options.dataset):
+        raise not_found(local_store(options.dataset), "dataset", "*.zarr", "Correct `land.observed.dataset`.")
     data = open_dataset(options.dataset)
     names = list(data.variables) if options.variables is None else options.variables
     if missing := [n for n in names if n not in data.variables]:
@@ -96,7 +106,8 @@ class Targets:
 
 
 def targets_of(
-    observed: Any, main: Any, points: slice, outputs: Collection[str], columns: Mapping[str, int]
+    observed: Any, main: Any, points: slice, outputs: Collection[str], columns: Mapping[str, int],
+    fields: NDArray[np.float32] | None = None,
 ) -> Targets:  # fmt: skip
     """Place observations at the dates and points of a dataset.
 
@@ -110,11 +121,15 @@ def targets_of(
         Variables that the model predicts.
     columns : mapping of name to position
         Variables of the main dataset.
+    fields : array, shape (date, ensemble, point, variable), optional
+        Main dataset at these points, with which the observations are compared; what contradicts it as a mistake does
+        is warned of.
 
     Raises
     ------
     ValueError
-        An observed variable is not predicted, or there is no observation at these dates and points.
+        An observed variable is not predicted, there is no observation at these dates and points, or many of them are
+        not possible.
     """
     names = list(observed.variables)
     if foreign := [n for n in names if n not in outputs]:
@@ -136,6 +151,8 @@ def targets_of(
     for i, date in enumerate(main.dates.astype("datetime64[s]")):
         if (k := position.get(date)) is not None:
             values[i, here] = np.asarray(observed[k])[:, 0, there].T
+    for i, name in enumerate(names):
+        values[..., i] = without_impossible(values[..., i], name, "`land.observed`")
     number = {n: int(np.isfinite(values[..., i]).sum()) for i, n in enumerate(names)}
     if not any(number.values()):
         raise ValueError(
@@ -143,6 +160,9 @@ def targets_of(
             f"{len(here)} of {len(places[0])} points are the same, of {len(theirs[0])} observed ones. Give "
             "observations at points of the main dataset, with its step, or other periods in `dataloader`."
         )
+    if fields is not None:
+        model = {n: np.asarray(fields[:, 0, :, columns[n]]) for n in names}
+        warn_of_contradictions({n: values[..., i] for i, n in enumerate(names)}, model, "`land.observed`")
     LOG.info("Observations at %d of %d points, %s to %s: %s", len(here), len(places[0]), main.dates[0], main.dates[-1],
              ", ".join(f"{n} {count}" for n, count in number.items()))  # fmt: skip
     return Targets(values, [columns[n] for n in names], [columns[n] for n in outputs])

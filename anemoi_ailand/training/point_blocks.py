@@ -245,8 +245,9 @@ class PointBlocks(Callback):
             )
         outputs = pl_module.data_indices[name].model.output.name_to_index
         targets = targets_of(
-            observed, store.reader.data, slice(first, first + store.total), outputs, store.reader.name_to_index
-        )
+            observed, store.reader.data, slice(first, first + store.total), outputs, store.reader.name_to_index,
+            store.fields,
+        )  # fmt: skip
         return Store(store.reader, targets.behind(store.fields), store.total), targets
 
     def _points_of_sample(self, total: int, pl_module: Any) -> int:

@@ -22,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.land_data import LandData, open_data
+from anemoi_ailand.data.observations.against_model import warn_of_contradictions
 from anemoi_ailand.data.observations.impossible import without_impossible
 from anemoi_ailand.data.observations.rows import in_units
 from anemoi_ailand.data.stations.observation_reader import open_observations
@@ -139,11 +140,14 @@ def diagnose(
     """
     chosen = list(CANDIDATES if candidates is None else candidates)
     check_known(chosen, CANDIDATES, "candidates")
+    if not chosen:
+        raise ValueError(f"`candidates` is empty. Give some of {[*CANDIDATES]}, or none for all.")
     check_earlier(output, PROOF)
     data, seen = open_data(dataset), read_observations(observations)
-    seen = within(seen, data, start)
+    seen = with_values(within(seen, data, start), observations)
     emulation = Emulation(data, seen, checkpoint, error_years, execution, trust)
     case = Case(emulation, seen)
+    case.contradictions = warn_of_contradictions(*case.compared(), f"'{observations}'")
     with complete_folder(Path(output).expanduser(), PROOF) as folder:
         write(folder, case, chosen)
     LOG.info("Diagnosis written to %s", output)
@@ -168,6 +172,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
     strata = strata_table(case.residuals, emulation.classes)
     title = f"Diagnosis from {case.observed.sizes['point']} sites, {emulation.period}"
     text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains, closes)
+    text += "".join(f"\nContradiction: {sentence}.\n" for sentence in case.contradictions)
     (folder / "diagnosis.md").write_text(text, encoding="utf-8")
     strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
     record = record_header(SCHEMA) | {
@@ -176,6 +181,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
         "execution": emulation.land.execution,
         "sites": case.observed.sizes["point"],
         "error_years": list(emulation.error_years),
+        "contradictions": case.contradictions,
         "gains": case.residuals.gains,
         "hypotheses": records(pd.DataFrame([vars(h) for h in found[:_KEPT]])),
         "similar": similar,
@@ -226,7 +232,7 @@ class Emulation:
             )
         self.start = self.dates[max(int(np.searchsorted(self.dates, times[0])) - 1, 0)]
         self.end, self.n_years = times[-1], max(1, round(times.size / _STEPS_A_YEAR))
-        self.error_years = tuple(error_years or self._years_before(times[0]))
+        self.error_years = self._years_of_error(error_years, times[0])
         self.land: LandStepper = load(checkpoint, plausibility="off", execution=execution, trust=trust)
 
     @property
@@ -234,16 +240,29 @@ class Emulation:
         """First and last date of the observations."""
         return f"{str(self.start)[:10]} to {str(self.end)[:10]}"
 
+    def _years_of_error(self, given: Sequence[int] | None, first: np.datetime64) -> tuple[int, ...]:
+        if not given:
+            return tuple(self._years_before(first))
+        known = self._whole_years()
+        if (wrong := [y for y in given if y not in known]) or len({*given}) < max(2, len(given)):
+            what = f"has {wrong}" if wrong else f"is {[*given]}"
+            raise ValueError(f"`error_years` {what}. Give two or more different whole years of {known}.")
+        if first.astype("datetime64[Y]").astype(int) + 1970 in given:
+            LOG.warning("`error_years` has the year of the observations: its output must be that of the same model")
+        return tuple(given)
+
     def _years_before(self, first: np.datetime64) -> list[int]:
-        years, number = np.unique(self.dates.astype("datetime64[Y]"), return_counts=True)
-        whole = years[(number >= _STEPS_A_YEAR - 2) & (years < first.astype("datetime64[Y]"))]
-        before = [int(str(y)) for y in whole]
+        before = [y for y in self._whole_years() if y < first.astype("datetime64[Y]").astype(int) + 1970]
         if len(before) < 2:
             raise ValueError(
                 f"Before the observations the dataset has the whole years {before}. The error of the emulator needs "
                 "two or more: give a longer dataset, or later observations."
             )
         return before
+
+    def _whole_years(self) -> list[int]:
+        years, number = np.unique(self.dates.astype("datetime64[Y]"), return_counts=True)
+        return [int(str(y)) for y in years[number >= _STEPS_A_YEAR - 2]]
 
     def _read(self, start: Any, end: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
         found = self.data.to_xarray((start, end), variables=list(names), points=self.points)
@@ -373,6 +392,15 @@ class Case:
         times, steps = observed["time"].values.astype("datetime64[s]"), emulation.base[0].times[1:]
         self._of_steps, self._inside = np.isin(steps, times), np.isin(times, steps)
         self._times = times[self._inside]
+        self.contradictions: list[str] = []
+
+    def compared(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return observations and emulator (step, point) at all steps of the run, NaN where nothing was measured."""
+        base, seen = self.emulation.base[1], {}
+        for name in self.emulation.cells.names:
+            seen[name] = np.full(base[name].shape, np.nan)
+            seen[name][self._of_steps] = self.observed[name].values[self._inside]
+        return seen, {n: base[n] for n in seen}
 
     def _seen(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the means (site, cell) of fields (step, point) at the times of the observations."""
@@ -441,8 +469,16 @@ def read_observations(path: str | Path) -> xr.Dataset:
     names = {str(n): names[str(n)] for n in found.data_vars if str(n) in names}
     if not names:
         raise ValueError(f"'{path}' has {sorted(map(str, found.data_vars))}, but none of {known}. Rename them.")
+    times = found["time"].values
+    if times.dtype.kind != "M" or (np.diff(times) <= np.timedelta64(0)).any():
+        raise ValueError(
+            f"The times in '{path}' are {'not dates' if times.dtype.kind != 'M' else 'doubled or go back'}. Give each "
+            "date once, in order, in UTC."
+        )
     found = found[list(names)].rename_vars(names).transpose("time", "point").load()
     for name, field in found.data_vars.items():
+        if field.dtype.kind not in "fiu":
+            raise ValueError(f"'{name}' in '{path}' has {field.dtype} in place of numbers. Give NaN in gaps.")
         values = in_units(field.values, field.attrs.get("units"), str(name), str(path))
         found[name] = field.dims, without_impossible(values, str(name), f"'{path}'")
     return found
@@ -466,6 +502,16 @@ def within(observed: xr.Dataset, data: LandData, start: str | None = None) -> xr
     return chosen
 
 
+def with_values(observed: xr.Dataset, where: str | Path) -> xr.Dataset:
+    """Return observations without variables that have no value, which is warned of; none at all is a ValueError."""
+    empty = [str(n) for n, field in observed.data_vars.items() if not np.isfinite(field.values).any()]
+    if len(empty) == len(observed.data_vars):
+        raise ValueError(f"{empty} in '{where}' have no value in the period. Give observations, or another period.")
+    if empty:
+        LOG.warning("%s in '%s' have no value in the period, and are left out", empty, where)
+    return observed.drop_vars(empty)
+
+
 def _of_stations(path: Path) -> xr.Dataset:
     """Return the observations of station files, as far as they can be diagnosed."""
     reader = open_observations(path)
@@ -482,10 +528,12 @@ def _points(observed: xr.Dataset, data: LandData) -> np.ndarray:
     """Return the positions of the sites in the dataset."""
     where = observed["latitude"].values, observed["longitude"].values
     points, degrees = nearest_points((data.reader.latitudes, data.reader.longitudes), where)
-    if (degrees > _NEAR).any():
-        k = int(np.argmax(degrees))
+    if not (degrees <= _NEAR).all():  # nor NaN
+        k = int(np.argmax(np.nan_to_num(degrees, nan=np.inf)))
         raise ValueError(
             f"Site {k} at {where[0][k]:.3f}, {where[1][k]:.3f} is {degrees[k]:.2f} degrees from the nearest point of "
             f"{data.reader.name}. Give a dataset at the sites, with their own weather."
         )
+    if len(set(np.asarray(points).tolist())) < len(points):
+        raise ValueError(f"Some of the {len(points)} sites are at one point of {data.reader.name}. Give each once.")
     return np.asarray(points)

@@ -152,6 +152,10 @@ VALUES = tuple(
         ("land.observed.dataset=5", "observed.dataset' is 5. Give the path of a dataset"),
         ("land.observed.variables=swvl1", "observed.variables' is 'swvl1'. Give a list of names"),
         ("land.observed.variables=[swlv1]", r"has 'swlv1', not in the table. Nearest: \['swvl1'"),
+        ("land.observed.variables=[slhf,slhf]", r"is \['slhf', 'slhf'\]. Give different names"),
+        ("land.tune=all", "tune' is 'all', but there is no network to tune. Give 'land.base'"),
+        ("land.tune=head", r"tune' is 'head'. Nearest: \['heads'"),
+        ("land.validation_points=heldout", r"validation_points' is 'heldout'. Nearest: \['held-out'"),
     )
 )  # fmt: skip
 

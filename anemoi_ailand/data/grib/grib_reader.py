@@ -203,6 +203,12 @@ def _check_levels(index: Scan, sources: dict[str, Series]) -> None:
         raise ValueError(
             f"The lowest model level differs between the forcing variables: {levels}. Give all of them on one level."
         )
+    for header in {index.headers[index.rows["header"][sources[n].rows[0]]] for n in levels}:
+        if header.level < header.levels:
+            raise ValueError(
+                f"The lowest model level in the files is {header.level:g} of {header.levels}, which is air above that "
+                "of the surface. Give the lowest level, or declare the air of another height by a mapping."
+            )
 
 
 def _not_below_zero(values: np.ndarray, noise: float, source: Means, stamp: int) -> np.ndarray:

@@ -52,6 +52,7 @@ class Header:
     analysis: bool
     grid: str  #: checksum of the grid description
     grid_type: str
+    levels: int = 0  #: number of model levels, by the vertical coordinate in the message; 0 if it is not there
 
     @property
     def spectral(self) -> bool:
@@ -224,6 +225,7 @@ def _read_header(message: bytes) -> tuple[Header | None, str]:
             _step(handle, "startStep"), _step(handle, "endStep"), _string(handle, "stepType"),
             _long(handle, "number", -1), _string(handle, "dataType") == "an",
             _string(handle, "md5GridSection"), _string(handle, "gridType"),
+            max(_long(handle, "NV") // 2 - 1, 0),
         )  # fmt: skip
         return header, short_name
 

@@ -17,16 +17,19 @@ import numpy as np
 from earthkit.meteo.solar import solar_declination_angle
 
 from anemoi_ailand.constants import STEP, STEP_HOURS, Plausibility
-from anemoi_ailand.data.plausibility.days import Days
+from anemoi_ailand.data.plausibility.days import DAYS_OF_CLOCK, PERIOD_STEPS, Days, are_far
 from anemoi_ailand.data.plausibility.findings import Finding, Implausible, merged, widened
 from anemoi_ailand.data.plausibility.jumps import Jumps
 from anemoi_ailand.data.plausibility.novelty import Novelty, unseen_rule, unseen_types
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
     CHECKED_AT_START,
+    ENERGY,
+    ENERGY_OF_PLACES,
     FIRST,
     FORCING,
     MANY_POINTS,
+    RESULTS,
     STATE,
     STATIC,
     Rule,
@@ -270,6 +273,27 @@ class Checker:
             self._output_jumps.add(fields, dates, where)
         self._stop_at_errors()
 
+    def results(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
+        """Check relations of results (date, point) in a file with one another and with forcing: signs, names, units.
+
+        Raises
+        ------
+        Implausible
+            Only if warnings are errors.
+        """
+        if not self.on:
+            return
+        self._relations(RESULTS, fields, dates, where)
+        if len(dates) >= DAYS_OF_CLOCK and all(n in fields for n in ENERGY.needs):
+            with np.errstate(invalid="ignore"):
+                kept = ENERGY.value(*(fields[n] for n in ENERGY.needs))
+            mean = np.where(np.isfinite(kept), kept, 0.0).mean(axis=0)
+            if are_far(where):
+                self._apply(ENERGY_OF_PLACES, np.full_like(mean, mean.mean()), dates[:1], where)
+            if len(dates) >= PERIOD_STEPS:
+                self._apply(ENERGY, mean, dates[:1], where)
+        self._stop_at_errors()
+
     def water(self, residual: np.ndarray, date: datetime, where: Places) -> None:
         """Check the water that a step loses (positive) or creates (row,) [kg m-2]; NaN where it is not known.
 
@@ -369,7 +393,9 @@ class Checker:
         """Apply those rules for which all variables are known."""
         for rule in rules:
             if all(n in known for n in rule.needs):
-                self._apply(rule, rule.value(*(known[n] for n in rule.needs)), dates, where)
+                with np.errstate(all="ignore"):  # of values that are impossible by themselves, which is said already
+                    values = rule.value(*(known[n] for n in rule.needs))
+                self._apply(rule, values, dates, where)
 
     def _apply(
         self, rule: Rule, values: np.ndarray, dates: Sequence[datetime | None], where: Places,
@@ -547,6 +573,7 @@ def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequ
             checker.forcing({n: v[k - 1 : k] for n, v in forcing.items()}, dates[k : k + 1], where)
     roles = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
     checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where, predicted=False)
+    checker.results(fields, dates, where)
 
 
 def _covers_of(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

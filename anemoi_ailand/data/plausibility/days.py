@@ -60,7 +60,7 @@ DAYS_OF_CLOCK = 8
 
 #: Steps of a period, as of the windows of :mod:`~anemoi_ailand.data.plausibility.training_data`, and periods that are
 #: judged together: two months, four, and a year.
-_PERIOD, _PERIODS, _SEASON, _YEAR = 32, 8, 16, 45
+PERIOD_STEPS, _PERIODS, _SEASON, _YEAR = 32, 8, 16, 45
 
 #: Points that are looked at, at most, spread over all.
 _POINTS = 500
@@ -173,7 +173,7 @@ class Days:
         self._given, self.clock_known, self._is_far = where, False, False
         self._chosen = np.unique(np.linspace(0, n_points - 1, _POINTS).astype(int)) if n_points > _POINTS else None
         self._where = where if self._chosen is None else (where[0][self._chosen], where[1][self._chosen])
-        self._is_far = _are_far(self._where)
+        self._is_far = are_far(self._where)
         self._whole: deque[_Period] = deque(maxlen=_YEAR)
         self._start: dict[str, np.ndarray] = {}
         self._weather: dict[str, np.ndarray] = {}
@@ -205,7 +205,7 @@ class Days:
                 self._weather = {}
                 self._repetition.forget()
                 self._forget()
-            before, room = len(self._dates), _PERIOD - len(self._dates)
+            before, room = len(self._dates), PERIOD_STEPS - len(self._dates)
             self._take(fields, dates[done : done + room], slice(done, done + room))
             self._dates += dates[done : done + room]
             done += room
@@ -222,7 +222,7 @@ class Days:
     def _judge(self, before: int) -> None:
         """Judge the days kept; the first ``before`` steps were known earlier."""
         number = len(self._dates)
-        reached = [n for n in (DAY, DAYS_OF_CLOCK, _PERIOD) if before < n <= number]
+        reached = [n for n in (DAY, DAYS_OF_CLOCK, PERIOD_STEPS) if before < n <= number]
         if not reached or not self._parts:
             return
         fields = {n: np.concatenate(parts) for n, parts in self._parts.items() if sum(map(len, parts)) == number}
@@ -237,7 +237,7 @@ class Days:
         if number >= DAYS_OF_CLOCK and self._is_far:
             self._relations(PERIODS, fields)
             self._dim(fields)
-        if number == _PERIOD:
+        if number == PERIOD_STEPS:
             self._relations(PERIOD, fields)
             self._relations(FIRST_PERIOD, fields | self._start)
             self._start = {}
@@ -359,7 +359,7 @@ class Days:
         self.clock_known = True
 
 
-def _are_far(where: Places) -> bool:
+def are_far(where: Places) -> bool:
     """Return whether there are so many distant places that they do not share their weather."""
     if where[0].size < _PLACES or extent(where) < _EXTENT:
         return False

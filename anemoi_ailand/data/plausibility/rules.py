@@ -446,5 +446,58 @@ FIRST = (
 )  # fmt: skip
 
 
+# -- results in files, which are targets of a training or the reference of an evaluation -----------------------------
+
+#: Latent heat of vaporisation [J kg-1]; that of sublimation is 13 % more, which the range leaves room for.
+_VAPORISATION = 2.5e6
+
+
+def _apart_from_evaporation(slhf: np.ndarray, evap: np.ndarray) -> np.ndarray:
+    return slhf + _VAPORISATION * evap
+
+
+def _emitted(downward: np.ndarray, net: np.ndarray, skt: np.ndarray) -> np.ndarray:
+    return emissivity(downward - net, skt)
+
+
+def net_energy(ssr: np.ndarray, net: np.ndarray, sshf: np.ndarray, slhf: np.ndarray) -> np.ndarray:
+    """Return what soil and snow keep of net radiation and turbulent fluxes, all positive downward [W m-2]."""
+    return ssr + net + sshf + slhf
+
+
+def _typically_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the median distance of ten points and more at each date, 0 at fewer."""
+    apart = np.abs(a - b)
+    if apart.shape[-1] < MANY_POINTS or np.isnan(apart).any():
+        return np.zeros_like(apart)
+    return np.broadcast_to(np.median(apart, axis=-1, keepdims=True), apart.shape)
+
+
+_SIGN = "Fluxes are positive downward (evap: upward): check their signs, units and names."
+
+RESULTS = (
+    Rule("dewpoint", "Dewpoint above air temperature at 2 m (2d - 2t)", "K", ("2d", "2t"), _difference,
+         ANY, (None, 0.5),  # at most 0
+         "Air holds no more water: 2t and 2d may be exchanged, or of different hours."),
+    Rule("air_at_2m", "Distance of temperature at 2 m (2t) and air (t) at a stamp, the median of ten points,", "K",
+         ("2t", "t"), _typically_apart, ANY, (None, 3.0),  # at most 1.1
+         "Results may be of other hours or places than the forcing."),
+    Rule("evaporation", "Latent heat flux and that of evaporation (slhf + 2.5e6 J kg-1 evap)", "W m-2",
+         ("slhf", "evap"), _apart_from_evaporation, ANY, (-60.0, 60.0), _SIGN),  # -36 to 22
+    Rule("absorbed", "Net short-wave radiation above the downward one (ssr - avg_sdswrf)", "W m-2",
+         ("ssr", "avg_sdswrf"), _difference, ANY, (None, 20.0),  # at most 0
+         "Net radiation is a part of the downward one: check units, hours and names."),
+    Rule("emission", "Upward long-wave radiation (avg_sdlwrf - str) as a share of a black body's at skin temperature",
+         "1", ("avg_sdlwrf", "str", "skt"), _emitted, ANY, (0.4, 1.6),  # 0.54 to 1.32
+         "str is the net flux, positive downward: check its sign, units and names."),
+)  # fmt: skip
+
+#: Mean over eight steps and more at distant places: -12 to 15, 34 and more with `sshf` of the other sign in the
+#: reference set. Mean over 32 steps and more at one: -122 to 177, where snow melts.
+_ENERGY = "Net radiation with sensible and latent heat (ssr + str + sshf + slhf), the mean over time"
+ENERGY_OF_PLACES = Rule("energy_of_places", f"{_ENERGY} and distant places,", "W m-2",
+                        ("ssr", "str", "sshf", "slhf"), net_energy, ANY, (-25.0, 25.0), _SIGN)  # fmt: skip
+ENERGY = Rule("energy", f"{_ENERGY},", "W m-2", ("ssr", "str", "sshf", "slhf"), net_energy, ANY, (-200.0, 200.0), _SIGN)
+
 #: Variables that rules of the start use although a network may not read them.
 CHECKED_AT_START = tuple(dict.fromkeys([*(n for rule in (*STATIC, *STATE) for n in rule.needs), "lsm", "z", "cur"]))

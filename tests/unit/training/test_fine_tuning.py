@@ -110,7 +110,11 @@ def observed(names, n_points=5, missing=()):
     """Observations of some variables at the places of :class:`FakeDataset`, the last point unobserved."""
     data = FakeDataset(names)
     data.variables, data.missing = list(names), set(missing)
-    data.values = data.values[:, : len(names), :, :n_points] + 100.0
+    data.values = data.values[:, : len(names), :, :n_points]
+    for i, name in enumerate(names):  # possible values
+        lowest, spread = (270.0, 20.0) if name.startswith("stl") else (0.1, 0.3)
+        drawn = np.random.default_rng(i).random(data.values[:, i].shape)
+        data.values[:, i] = (lowest + spread * drawn).astype(data.values.dtype)
     data.latitudes, data.longitudes = data.latitudes[:n_points], data.longitudes[:n_points]
     return data
 

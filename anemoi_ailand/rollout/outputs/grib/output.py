@@ -51,6 +51,10 @@ WIDE_BITS, WIDE = 24, ("sd", "slw")
 #: Largest header of a message, without its bitmap [bytes].
 _HEADER = 512
 _DEFAULT = "default"
+#: Keys of ecCodes that the run or another option decides, and beginnings of those of the grid.
+_DECIDED = ("dataDate", "dataTime", "stepRange", "startStep", "endStep", "step", "bitsPerValue", "packingType",
+            "missingValue", "bitmapPresent", "values")  # fmt: skip
+_OF_GRID = ("latitude", "longitude", "numberOf", "iDirection", "jDirection", "iScans", "jScans", "gridType", "gridDef")
 #: Longest interval of a mean by :attr:`LandOutput.means`.
 _LONGEST = {None: STEP, "day": timedelta(days=1), "month": timedelta(days=31)}
 
@@ -123,7 +127,7 @@ class LandGribOutput(LandOutput):
             if given not in known:
                 raise ValueError(f"`{name}` is {given!r}. Give one of {[k for k in known if k is not None]}.")
         self.grid, self.dates, self.bits = check_grid(grid, edition), dates, _checked_bits(bits)
-        self.style = Style(edition, fluxes, soil, _packing(packing, edition), dict(keys or {}))
+        self.style = Style(edition, fluxes, soil, _packing(packing, edition), _checked_keys(keys))
         self._check_accumulation()
         self._file: BinaryIO | None = None
         self._sums: dict[str, np.ndarray] = {}
@@ -303,6 +307,19 @@ def _checked_bits(bits: Any) -> dict[str, int]:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 32:
             raise ValueError(f"`bits` of {name} is {number!r}. Give a whole number from 1 to 32.")
     return {name if name == _DEFAULT else variable(name).name: number for name, number in given.items()}
+
+
+def _checked_keys(keys: Any) -> dict[str, Any]:
+    """Return keys of all messages, without those that the run or another option decides."""
+    given = {} if keys is None else keys
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise ValueError(f"`keys` is {keys!r}. Give a mapping of ecCodes keys, such as {{class: rd, expver: abcd}}.")
+    if decided := [key for key in given if key in _DECIDED or key.startswith(_OF_GRID)]:
+        raise ValueError(
+            f"`keys` has {decided}, which the run and the options `grid`, `dates`, `fluxes`, `bits` and `packing` "
+            "decide. Leave them out, or set these options."
+        )
+    return dict(given)
 
 
 def _packing(packing: str | None, edition: int) -> str:
