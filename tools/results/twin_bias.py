@@ -17,12 +17,11 @@ from tools.results.twin import (
     STEPS_A_DAY,
     Twin,
     climatological,
-    ensemble_run,
     extended_run,
     root_zone_error,
     single_run,
 )
-from tools.results.twin_experiments import EXTENDED, SINGLE, TRANSFORM
+from tools.results.twin_experiments import SINGLE
 
 #: Standard deviations over points of the shift [m3 m-3] and of the logarithm of the factor of biased observations.
 SHIFT, FACTOR = 0.05, 0.3
@@ -53,7 +52,7 @@ CORRECTIONS: dict[str, Correction] = {
 
 
 def bias_of(twin: Twin, period: tuple[str, str], often: int) -> dict[str, list[float]]:
-    """Return the root-zone RMSE on the last day without and with observations of `swvl1`, by experiment.
+    """Return the root-zone RMSE on the last day of the SEKF without and with observations of `swvl1`, by experiment.
 
     Observations of a point are multiplied and shifted by two numbers of the point. The corrections know such
     observations of ``period`` (first date, end), and what a free run of the emulator has at the same times, but not the
@@ -65,7 +64,7 @@ def bias_of(twin: Twin, period: tuple[str, str], often: int) -> dict[str, list[f
     shift = (SHIFT * torch.randn(n, generator=rng)).numpy()
     before, model = history(twin, period, rng)
     before, unbiased = factor * before + shift, twin.observed
-    runs = {SINGLE: single_run(twin), "ensemble": ensemble_run(twin, ())}
+    runs = {SINGLE: single_run(twin)}
     b = climatological(twin, twin.settings.background)
     observed = unbiased["swvl1"].unflatten(1, (starts, n)).numpy()
     try:
@@ -73,8 +72,7 @@ def bias_of(twin: Twin, period: tuple[str, str], often: int) -> dict[str, list[f
             if correct is not None:
                 made = [correct(factor * observed[:, k] + shift, before, model) for k in range(starts)]
                 twin.observed = {**unbiased, "swvl1": torch.from_numpy(np.stack(made, 1)).float().flatten(1)}
-            runs[f"{EXTENDED}, {title}"] = extended_run(twin, ("swvl1",), b)
-            runs[f"{TRANSFORM}, {title}"] = ensemble_run(twin, ("swvl1",))
+            runs[title] = extended_run(twin, ("swvl1",), b)
     finally:
         twin.observed = unbiased
     seen = unbiased["swvl1"].isfinite().sum(0) >= often
@@ -109,11 +107,10 @@ def _open(water: Tensor, stl1: Tensor, sd: Tensor) -> Tensor:
 
 
 def bias_table(found: Mapping[str, list[float]]) -> list[list[str]]:
-    """Return the rows of the table: RMSE and its ratio to the run of the same kind without observations."""
-    rows = [["filter", "observations", "RMSE, all", "ratio", "RMSE, seen", "ratio"]]
+    """Return the rows of the table: RMSE and its ratio to the run without observations."""
+    rows = [["observations", "RMSE, all", "ratio", "RMSE, seen", "ratio"]]
     for title, errors in found.items():
-        filter_, _, what = title.partition(", ")
-        free = found["ensemble" if filter_ in ("ensemble", TRANSFORM) else SINGLE]
+        free = found[SINGLE]
         cells = [text for e, f in zip(errors, free, strict=True) for text in (f"{e:.4f}", f"{e / f:.2f}")]
-        rows.append([filter_, what or "none", *cells])
+        rows.append(["none" if title == SINGLE else title, *cells])
     return rows
