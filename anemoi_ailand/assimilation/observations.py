@@ -102,8 +102,8 @@ def matched_distribution(observed: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Give observations (time, point) the distribution of the model at each point: of equal ranks.
 
     Source: matching of cumulative distributions, Reichle and Koster (2004), doi:10.1029/2004GL020938. What is observed
-    at a point over the whole series then has no bias and the variance of the model; trends are lost as well. NaN is left
-    out of both series, which may have different times and lengths.
+    at a point over the whole series then has no bias and the variance of the model; trends are lost as well. NaN is
+    left out of both series, which may have different times and lengths.
 
     Examples
     --------
