@@ -32,7 +32,7 @@ Correction = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 def by_mean(observed: np.ndarray, before: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Shift by the difference of the means before."""
-    shift = np.nanmean(observations.matched_mean(before, model) - before, 0)
+    shift = np.ma.masked_invalid(observations.matched_mean(before, model) - before).mean(0).filled(np.nan)
     corrected: np.ndarray = observed + shift
     return corrected
 
