@@ -114,7 +114,8 @@ class Agreement:
     of_ecland: float
 
     def __str__(self) -> str:
-        return f"{self.r:.2f}, {self.sign:.2f}, {self.size:.2g} ({self.of_ecland:.2g})"
+        sizes = [f"{v:.2g}" if v < 100.0 else f"{v:.0f}" for v in (self.size, self.of_ecland)]
+        return f"{self.r:.2f}, {self.sign:.2f}, {sizes[0]} ({sizes[1]})"
 
 
 def compared(found: np.ndarray, theirs: xr.Dataset) -> str:
