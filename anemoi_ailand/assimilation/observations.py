@@ -102,7 +102,8 @@ def matched_distribution(observed: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Give observations (time, point) the distribution of the model at each point: of equal ranks.
 
     Source: matching of cumulative distributions, Reichle and Koster (2004), doi:10.1029/2004GL020938. What is observed
-    at a point over the whole series then has no bias and the variance of the model; trends are lost as well.
+    at a point over the whole series then has no bias and the variance of the model; trends are lost as well. NaN is
+    left out of both series, which may have different times and lengths.
 
     Examples
     --------
@@ -114,8 +115,8 @@ def matched_distribution(observed: np.ndarray, model: np.ndarray) -> np.ndarray:
     """
     out = np.full(observed.shape, np.nan)
     for p in range(observed.shape[1]):
-        known = np.isfinite(observed[:, p])
-        if known.any():
+        known, modelled = np.isfinite(observed[:, p]), np.isfinite(model[:, p])
+        if known.any() and modelled.any():
             ranks = observed[known, p].argsort().argsort()
-            out[known, p] = np.quantile(model[:, p], (ranks + 0.5) / known.sum())
+            out[known, p] = np.quantile(model[modelled, p], (ranks + 0.5) / known.sum())
     return out

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tools.results import (
     assimilation,
+    assimilation_aims,
     assimilation_cycles,
     assimilation_windows,
     commands,
@@ -67,6 +68,7 @@ PARTS = {
     assimilation.PART: Part(("reference",), assimilation.renew),
     assimilation_windows.PART: Part(("reference",), assimilation_windows.renew),
     assimilation_cycles.PART: Part(("reference",), assimilation_cycles.renew),
+    assimilation_aims.PART: Part(("reference", "differences"), assimilation_aims.renew),
     ensembles.PART: Part(("reference",), ensembles.renew),
     coupling.PART: Part(("reference",), coupling.renew),
     fine_tuning.PART: Part(("reference", "nature"), fine_tuning.renew),

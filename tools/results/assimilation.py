@@ -66,15 +66,7 @@ RESAMPLES = 1000
 def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return the blocks of the page; its figures are written."""
     assert inputs.reference is not None
-    reference, parts = inputs.reference, []
-    for number in range(REALISATIONS):
-        result = inputs.folder / f"assimilation-{number}.nc"
-        once(
-            result, twin_key(reference), lambda path=result, k=number: _save(path, of_twin(held_out_twin(reference, k)))
-        )
-        with xr.open_dataset(result) as file:
-            parts.append(file.load())
-    found = xr.concat(parts, "realisation", join="exact", combine_attrs="drop_conflicts")
+    reference, found = inputs.reference, experiments(inputs)
     compared = twin_result(inputs.folder, "ways", reference, lambda path: ways(held_out_twin(path, every=EVERY)))
     for name, figure in (("errors", errors_figure(found)), ("signal", signal_figure(found))):
         with complete_file(ROOT / "docs" / "figures" / f"assimilation_{name}.png") as partial:
@@ -87,6 +79,20 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
             "assimilation-ways": ways_table(compared),
         }
     }
+
+
+def experiments(inputs: Inputs) -> xr.Dataset:
+    """Return the experiments of all realisations, each made once; see :func:`of_twin`."""
+    assert inputs.reference is not None
+    reference, parts = inputs.reference, []
+    for number in range(REALISATIONS):
+        result = inputs.folder / f"assimilation-{number}.nc"
+        once(
+            result, twin_key(reference), lambda path=result, k=number: _save(path, of_twin(held_out_twin(reference, k)))
+        )
+        with xr.open_dataset(result) as file:
+            parts.append(file.load())
+    return xr.concat(parts, "realisation", join="exact", combine_attrs="drop_conflicts")
 
 
 def _save(path: Path, data: xr.Dataset) -> None:

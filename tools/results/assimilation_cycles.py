@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Parts of the page on data assimilation: forecasts from the analysis, recovery from biased soil, a year of cycles."""
+"""Parts of the page on data assimilation: forecasts, biased soil, biased observations, a year of cycles."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from tools.results.twin import (
     root_zone_error,
     single_run,
 )
+from tools.results.twin_bias import bias_of, bias_table
 from tools.results.twin_experiments import (
     ALL,
     CARRIED,
@@ -38,9 +39,11 @@ from tools.results.twin_experiments import (
     SINGLE,
     SYSTEMS,
     TRANSFORM,
+    YEAR,
     held_out_twin,
     twin_result,
 )
+from tools.results.twin_experiments import OFTEN as SEEN_OFTEN
 
 PART = "assimilation-cycles"
 
@@ -63,6 +66,9 @@ BIASES = {"dry": -2.0, "wet": 2.0}
 #: Days whose errors are tabulated, and observations of soil water by the first from which a column counts as seen.
 RECOVERY_DAYS, OFTEN = (15, 30), 8
 
+#: Observations before those of the experiment, by which biased ones are corrected: first date, and end.
+BEFORE = ("2018-01-01", f"{YEAR}-01-01")
+
 #: Length of the year of cycles, and days at its end that are compared with as many after the first month.
 YEAR_DAYS, QUARTER, MONTH = 360, 90, 30
 
@@ -76,6 +82,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     reference, found = inputs.reference, {}
     tables = {"forecasts": (forecasts, {"forecasts": forecasts_table, "regimes": regimes_table}),
               "recovery": (recovery, {"recovery": recovery_table}),
+              "bias": (bias, {"bias": lambda content: table(bias_table(content))}),
               "year": (year_of_cycles, {"year": year_table})}  # fmt: skip
     for name, (make, shown) in tables.items():
         content = twin_result(inputs.folder, name, reference, make)
@@ -178,6 +185,11 @@ def recovery_of(twin: Twin, bias: float, days: tuple[int, ...], often: int) -> d
     start = root_zone(soil - true)
     return {title: [_rms(start[seen]), *(_rms(root_zone_error(twin, run)[d - 1][seen]) for d in days)]
             for title, run in runs.items()}  # fmt: skip
+
+
+def bias(dataset: Path) -> dict[str, list[float]]:
+    """Return the root-zone RMSE with biased observations, corrected by the years before; see :func:`bias_of`."""
+    return bias_of(held_out_twin(dataset), BEFORE, SEEN_OFTEN)
 
 
 def recovery_table(found: Mapping[str, Mapping[str, Any]]) -> str:

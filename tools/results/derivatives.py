@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 import anemoi_ailand as ail
+from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.training.jacobian_term import is_linear, same_places
 from anemoi_ailand.variables import variable
@@ -30,6 +31,12 @@ INPUTS = ("swvl1", "swvl2", "swvl3")
 #: Share of its root mean square from which the sign of a derivative counts.
 SIGNIFICANT = 0.1
 
+#: Responding variables and lead [h] that are tabulated by season and by the water of the disturbed layer.
+GROUPED, GROUPED_LEAD = ("2t", "slhf"), 24
+
+#: Seasons of the northern hemisphere by the months of the dates; the southern one is half a year later.
+SEASONS = {"winter": 1, "spring": 4, "summer": 7, "autumn": 10}
+
 #: Every fifth point of the reference set is held out, by its identity.
 EVERY = 5
 
@@ -42,7 +49,10 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
         theirs = file.load()
     blocks = {PART + "-origin": made_by(PART, {n: (checksum_of(n), "plain") for n in inputs.networks})}
     for name in inputs.networks:
-        blocks[f"{PART}-{name}"] = compared(kept_differences(inputs, name, theirs), theirs)
+        ours = kept_differences(inputs, name, theirs)
+        blocks[f"{PART}-{name}"] = compared(ours, theirs)
+        if name == DEFAULT:
+            blocks[f"{PART}-groups"] = grouped(ours, theirs)
     return {PAGE: blocks}
 
 
@@ -104,7 +114,8 @@ class Agreement:
     of_ecland: float
 
     def __str__(self) -> str:
-        return f"{self.r:.2f}, {self.sign:.2f}, {self.size:.2g} ({self.of_ecland:.2g})"
+        sizes = [f"{v:.2g}" if v < 100.0 else f"{v:.0f}" for v in (self.size, self.of_ecland)]
+        return f"{self.r:.2f}, {self.sign:.2f}, {sizes[0]} ({sizes[1]})"
 
 
 def compared(found: np.ndarray, theirs: xr.Dataset) -> str:
@@ -116,11 +127,42 @@ def compared(found: np.ndarray, theirs: xr.Dataset) -> str:
     return table(rows)
 
 
-def agreements(found: np.ndarray, theirs: xr.Dataset, responding: str, lead: int) -> list[Agreement]:
-    """Return the agreement of the derivatives of a variable at a lead, for each disturbed variable."""
+def grouped(found: np.ndarray, theirs: xr.Dataset) -> str:
+    """Tabulate the agreement by season, and by thirds of the water of the disturbed layer."""
+    rows = [["response", "cases", *(f"to `{n}`: r, sign, size (ecLand)" for n in INPUTS)]]
+    for name in GROUPED:
+        for title, chosen in {**seasons(theirs), **thirds(theirs)}.items():
+            of = agreements(found, theirs, name, GROUPED_LEAD, chosen)
+            rows.append([f"`{name}`", title, *map(str, of)])
+    return table(rows)
+
+
+def seasons(theirs: xr.Dataset) -> dict[str, list[np.ndarray]]:
+    """Return masks (date, point) of the seasons, the same for all disturbed variables."""
+    month = theirs.time.dt.month.values[:, None]
+    local = np.where(theirs.latitude.values >= 0.0, month, (month + 5) % 12 + 1)
+    return {title: [local == of] * len(INPUTS) for title, of in SEASONS.items()}
+
+
+def thirds(theirs: xr.Dataset) -> dict[str, list[np.ndarray]]:
+    """Return masks (date, point) of thirds of the initial water, for each disturbed variable."""
+    water = [theirs.init.isel(in_var=_position(theirs.in_name, n)).values for n in INPUTS]
+    limits = [np.nanquantile(w, (1 / 3, 2 / 3)) for w in water]
+    rank = [np.digitize(w, of) for w, of in zip(water, limits, strict=True)]
+    return {title: [r == k for r in rank] for k, title in enumerate(("dry", "medium", "wet"))}
+
+
+def agreements(
+    found: np.ndarray, theirs: xr.Dataset, responding: str, lead: int, chosen: list[np.ndarray] | None = None
+) -> list[Agreement]:
+    """Return the agreement of the derivatives of a variable at a lead, for each disturbed variable.
+
+    With ``chosen``, masks (date, point) for each disturbed variable, of these cases only.
+    """
     held = theirs.point_id.values % EVERY == 0
     j, k = OUTPUTS.index(responding), LEADS.index(lead)
-    return [_agreement(found[:, k, i, j], theirs, (lead, disturbed, responding), held)
+    return [_agreement(found[:, k, i, j], theirs, (lead, disturbed, responding),
+                       held if chosen is None else held & chosen[i])
             for i, disturbed in enumerate(INPUTS)]  # fmt: skip
 
 

@@ -165,10 +165,10 @@ class Twin:
         self.places = np.tile(stored.latitudes[points], len(starts)), np.tile(stored.longitudes[points], len(starts))
         years = list(range(first_year, year))
         self.dates = [np.datetime64(f"{year}-{d}") for d in starts]
-        truth = [self._read(d, self.days * STEPS_A_DAY + 1) for d in self.dates]
+        truth = [self.read(d, self.days * STEPS_A_DAY + 1) for d in self.dates]
         self.truth = torch.from_numpy(np.concatenate(truth, axis=1))  # (time, row, name)
         before = years[realisation % len(years)]
-        another = [self._read(np.datetime64(f"{before}-{d}"), 1)[0] for d in starts]
+        another = [self.read(np.datetime64(f"{before}-{d}"), 1)[0] for d in starts]
         columns = [self._names.index(n) for n in self.layout.prognostic]
         self.background = torch.from_numpy(np.concatenate(another))[:, columns]
         self.anomalies = torch.cat([self._anomalies(d, years) for d in starts])
@@ -176,7 +176,8 @@ class Twin:
         self.weather = self._weather()
         self.observed = self._observed()
 
-    def _read(self, date: np.datetime64, n: int) -> np.ndarray:
+    def read(self, date: np.datetime64, n: int) -> np.ndarray:
+        """Return n times from a date, (time, point, name)."""
         first = int(np.searchsorted(self._stored.dates, date))
         return self._stored.read(first, first + n, self.points)
 
@@ -189,7 +190,7 @@ class Twin:
         found = []
         for year in years:
             first = np.datetime64(f"{year}-{start}") - NEIGHBOURS
-            found.append(self._read(first, 2 * NEIGHBOURS * STEPS_A_DAY)[::STEPS_A_DAY][..., self.columns(SOIL)])
+            found.append(self.read(first, 2 * NEIGHBOURS * STEPS_A_DAY)[::STEPS_A_DAY][..., self.columns(SOIL)])
         samples = torch.from_numpy(np.concatenate(found)).permute(1, 2, 0)
         return samples - samples.mean(-1, keepdim=True)
 

@@ -12,7 +12,17 @@ import xarray as xr
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from tools.results import assimilation, assimilation_cycles, assimilation_windows, twin, twin_snow, twin_windows
+from tools.results import (
+    assimilation,
+    assimilation_aims,
+    assimilation_cycles,
+    assimilation_windows,
+    twin,
+    twin_bias,
+    twin_snow,
+    twin_windows,
+)
+from tools.results.__main__ import PARTS
 
 POINTS, DAYS = np.arange(12), 4
 
@@ -167,6 +177,49 @@ def test_observations_take_a_bias_of_the_soil_away(world):
         assert found[filter_][0] == start > found[filter_][2] and found[filter_][2] < found[free][2]
     rows = assimilation_cycles.recovery_table({"wet": found}).splitlines()[2:]
     assert len(rows) == 5 and all(row.startswith("| wet | ") for row in rows)
+
+
+def test_biased_observations_are_corrected_by_the_years_before(world):
+    """Shifts by the mean, shifts and factors by the distribution; the experiments leave the twin as it was."""
+    model = np.random.default_rng(0).gamma(2.0, 0.05, (2000, 2))
+    model[:, 1] = np.nan  # never seen
+    true = model[:30]
+    made = twin_bias.by_mean(true + 0.1, model + 0.1, model)
+    np.testing.assert_allclose(made[:, 0], true[:, 0])
+    made = twin_bias.by_distribution(0.1 + 0.5 * true, 0.1 + 0.5 * model, model)
+    np.testing.assert_allclose(made[:, 0], true[:, 0], atol=0.01)
+    assert np.isnan(made[:, 1]).all()
+    before = world.observed["swvl1"]
+    found = twin_bias.bias_of(world, ("2021-07-10", "2021-07-15"), 1)
+    assert world.observed["swvl1"] is before
+    run = twin.extended_run(world, ("swvl1",), twin.climatological(world, world.settings.background))
+    assert found["unbiased"][0] == error(world, run) and found["biased"] != found["unbiased"]
+    rows = twin_bias.bias_table(found)
+    assert rows[1][0] == "none" and rows[1][2] == "1.00" and rows[-1][0] == "biased, distribution matched"
+
+
+def test_aims_are_met_or_not(results):
+    """Each row has a value for each bar, and its verdict is that of the numbers."""
+    first, *others = assimilation_aims.filter_aims(results)
+    errors = assimilation.last_errors(results, seen=False)
+    assert first.values[0] == assimilation.ratio(errors, "ETKF `swvl1`", assimilation.OPEN)[0]
+    assert len(others) == 3 and len(others[-1].values) == 4
+    assert assimilation_aims.upper("a", (1.0, 2.0), (0.5, 2.5)).row() == ["a", "1 / 2", "0.50 / 2.50", "1 of 2"]
+    score = {"accumulation": 1.0, "melt": 1.0, "melt-out": 1.0, "false": 1.0, "missing": 1.0, "points": 1.0}
+    of = {"single run": 1.0, "ETKF all three": 0.5, "soil of ecLand": 0.0}
+    kept = {
+        "ways": {"differences": 1.0, "adjoint": 1.01, "regression": 1.2},
+        "windows": {"SEKF, 24 h": {"all": 1.0}, "4D-Var, 24 h": {"all": 0.9}, "4D-Var, 10 days, rain": {"all": 1.1}},
+        "snow": {"no observations": score, "depth": {**score, "accumulation": 0.4}},
+        "forecasts": {"errors": {title: [[e, e]] for title, e in of.items()}},
+        "recovery": {b: {"ETKF": [1.0, 0.4], "SEKF": [1.0, left]} for b, left in (("dry", 0.5), ("wet", 0.6))},
+        "bias": {"single run": [1.0, 1.0], "biased, distribution matched": [0.9, 0.9]},
+        "year": {"single run": [1.0, 1.0, 0.0, 100.0, 3], "EKF, carried B all three": [0.9, 0.8, -3.0, 100.0, 3]},
+    }  # fmt: skip
+    met = [aim.row()[-1] for aim in assimilation_aims.kept_aims(kept)]
+    assert met == ["no", "no", "1 of 2", "yes", "1 of 4", "yes", "1 of 2", "yes", "yes", "no"]
+    assert next(iter(assimilation_aims.cost_aims([0.07, 0.09]))).row()[-1] == "1 of 2"
+    assert PARTS[assimilation_aims.PART].needs == ("reference", "differences")
 
 
 def test_water_of_the_analyses_is_counted(world):

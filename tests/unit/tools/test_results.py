@@ -382,3 +382,17 @@ def test_derivatives_are_compared_at_held_out_points():
     assert [float(v) for v in second[:2]] == [1.0, 1.0]
     size, of_ecland = second[2].replace(")", "").split("(")
     assert float(size) == pytest.approx(2.0 * float(of_ecland), rel=0.1)
+    dates = np.array(["2018-01-15", "2018-07-15"], "M8[ns]")
+    theirs = theirs.assign(
+        time=("date", dates), init=(("date", "in_var", "point"), rng.random((2, 3, 40))),
+        latitude=("point", np.where(np.arange(40) < 20, 50.0, -50.0)),
+    )  # fmt: skip
+    winter, summer = (derivatives.seasons(theirs)[n][0] for n in ("winter", "summer"))
+    assert winter[0, :20].all() and winter[1, 20:].all() and winter.sum() == summer.sum() == 40
+    parts = [np.stack(of) for of in derivatives.thirds(theirs).values()]
+    assert (np.sum(parts, axis=0) == 1).all() and parts[0].sum() == pytest.approx(80, abs=3)
+    before = derivatives.agreements(ours, theirs, "2t", 24, [winter] * 3)[0]
+    ours[:, 1, 0, 0] *= np.where(winter, -1.0, 1.0)
+    after = derivatives.agreements(ours, theirs, "2t", 24, [winter] * 3)[0]
+    assert (before.r, after.r) == (pytest.approx(1.0), pytest.approx(-1.0))
+    assert derivatives.agreements(ours, theirs, "2t", 24, [summer] * 3)[0].r == pytest.approx(1.0)
