@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -239,6 +240,26 @@ def working_in(folder):
         time.sleep(0.1)
 
 
+def test_first_run_of_the_guide(tmp_path, small_dataset, repository, monkeypatch):
+    """The guide's configuration runs with the stand-in: its skin is the land's, and its air answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(repository / "docs" / "examples"))
+    import_module("stand_in_atmosphere").write(str(small_dataset), "atmosphere.ckpt")
+    text = (repository / "docs" / "guide" / "coupling.md").read_text(encoding="utf-8")
+    config = text.partition("# first.yaml\n")[2].partition("```")[0].replace("sample.zarr", str(small_dataset))
+    Path("first.yaml").write_text(config)
+    create_runner(RunConfiguration.load("first.yaml", ["lead_time=1d", "device=cpu"])).execute()
+    atmosphere, land = opened("atmosphere.nc"), opened("land.nc")
+    np.testing.assert_array_equal(atmosphere["skt"].values[1:], land["skt"].values[1:])
+    stored = StoredFields(small_dataset, ["t"])
+    i = int(np.flatnonzero(stored.dates == np.datetime64(DATE, "s"))[0])
+    replayed = stored.read(i, i + 5, np.arange(stored.latitudes.size))[..., 0]
+    answer = atmosphere["t"].values[2:] - replayed[2:]
+    gap = land["skt"].values[1:-1] - atmosphere["t"].values[1:-1]
+    np.testing.assert_allclose(answer, 0.02 * gap, atol=1e-3)
+    assert np.abs(gap).max() > 1.0
+
+
 #: The configuration of an ensemble in the guide, with the toy for the atmosphere.
 _MEMBER = """
 checkpoint: toy.ckpt
@@ -284,9 +305,7 @@ def test_members_are_runs_of_one_configuration(stepper, first, tmp_path, small_d
     whole, second = opened("whole-1.nc"), opened("two-1.nc")
     for field in ("t", "skt", "swvl1", "sd"):
         np.testing.assert_array_equal(second[field].values[1:], whole[field].values[3:], err_msg=field)
-    assert (
-        np.abs(opened("two-0.nc")["t"].values - second["t"].values).max() > 1e-3
-    )
+    assert np.abs(opened("two-0.nc")["t"].values - second["t"].values).max() > 1e-3
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
