@@ -5,8 +5,8 @@
 
 The checkpoint replays the weather of an Anemoi dataset of the land, on its points, keeps the skin temperature that it
 is given, and adds a part of the difference between ground and air to its air temperature. It is no model of an
-atmosphere. ``anemoi-inference`` needs this file to load the checkpoint: ``PYTHONPATH=. anemoi-inference run ...`` in its
-folder.
+atmosphere. ``anemoi-inference`` needs this file to load the checkpoint: ``PYTHONPATH=. anemoi-inference run ...``
+in its folder.
 """
 
 import sys
