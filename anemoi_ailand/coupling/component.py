@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from anemoi.inference.transports.threads import ThreadsTransport
 from anemoi.inference.types import State
 from torch import Tensor
 
-from anemoi_ailand.coupling.coupled_land import LAND_OPTIONS, Atmosphere, CoupledLand
+from anemoi_ailand.coupling.coupled_land import CPU, LAND_OPTIONS, Atmosphere, CoupledLand
 from anemoi_ailand.coupling.land_points import Places
 from anemoi_ailand.coupling.transports import SupervisedTransport
 from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
@@ -116,6 +117,7 @@ class LandPartner:
         self._task, self._transport = task, transport
         self._land = _land_of(task, transport.tasks)
         self._number = 0
+        about = replace(about, device=CPU)  # of the messages
         transport.send(task, self._land, {"fields": {}, "atmosphere": about}, 0)
         #: Fields that the land takes.
         self.needs: tuple[str, ...] = transport.receive(task, self._land, 0)["needs"]

@@ -39,6 +39,8 @@ from anemoi_ailand.support.options import check_known, options_of
 
 LOG = logging.getLogger(__name__)
 
+CPU = torch.device("cpu")
+
 
 @dataclass
 class _Run:
@@ -57,7 +59,7 @@ class Atmosphere:
 
     ``units`` of its fields are None where its checkpoint does not state them. ``start``, ``lead`` and ``places``
     (latitudes and longitudes [degrees], each (point,)) are None where the run itself learns them at its start.
-    ``answers`` is False for stored fields, which no feedback can change.
+    ``answers`` is False for stored fields, which no feedback can change. Its fields come in the memory of ``device``.
     """
 
     units: Mapping[str, str | None]
@@ -66,6 +68,7 @@ class Atmosphere:
     lead: timedelta | None = None
     places: Places | None = None
     answers: bool = True
+    device: torch.device = CPU
 
     @classmethod
     def of_run(cls, context: Any, metadata: Any) -> Atmosphere:
@@ -74,7 +77,7 @@ class Atmosphere:
         lead = as_timedelta(context.config.lead_time if lead is None else lead)
         places = None if metadata.latitudes is None else (metadata.latitudes, metadata.longitudes)
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
-        return cls(units, metadata.timestep, context.reference_date, lead, places)
+        return cls(units, metadata.timestep, context.reference_date, lead, places, device=_device_of(context))
 
 
 class CoupledLand:
@@ -111,6 +114,8 @@ class CoupledLand:
         HTML page of the coupling to write, see :class:`~anemoi_ailand.coupling.coupling_report.CouplingReport`.
     threads : int, optional
         Largest number of threads of the land's step.
+    device : str, optional
+        Device of the land and of the exchange, ``cpu`` or such as ``cuda``; by default that of the atmosphere's fields.
     trust : bool or str
         Load a checkpoint of unknown checksum; see :func:`~anemoi_ailand.rollout.stepper.load`.
     execution : {'auto', 'plain', 'compiled'}
@@ -141,6 +146,7 @@ class CoupledLand:
         save: str | None = None,
         report: str | None = None,
         threads: int | None = None,
+        device: str | None = None,
         execution: str = "auto",
         plausibility: str = "error",
         trust: bool | str = False,
@@ -154,6 +160,7 @@ class CoupledLand:
         work = 0 if atmosphere.lead is None else _count_points(initial) * (atmosphere.lead // STEP)
         self._stepper = stepper = LandStepper.open(
             checkpoint,
+            device=str(device or atmosphere.device),
             threads=threads,
             execution=execution,
             point_steps=work,
@@ -255,7 +262,7 @@ class CoupledLand:
         instants = {f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]}
         if isinstance(self._initial, Mapping) and "state" in self._initial:
             further = LandState.load_further(str(self._initial["state"]))
-            instants |= {n: torch.from_numpy(values) for n, values in further.items()}
+            instants |= {n: torch.from_numpy(values).to(self._stepper.device) for n, values in further.items()}
         self._forcing.start(instants)
         if self._file is not None:
             self._file.write(land)
@@ -267,13 +274,13 @@ class CoupledLand:
         """Return the exchange between the points, and set the correction for height."""
         where = land.latitudes, land.longitudes
         if self._grids is None:
-            return land_points(self._points, where, atmosphere)
+            return land_points(self._points, where, atmosphere).to(self._stepper.device)
         height = land["z"].double().cpu().numpy() / GRAVITY if "z" in land else None
         grids = open_grids(self._grids, where, atmosphere, height)
-        rise, rate = torch.from_numpy(grids.rise), self._grids.lapse_rate
+        rise, rate = torch.from_numpy(grids.rise).to(self._stepper.device), self._grids.lapse_rate
         if rate is not None:
             self._forcing.correct = lambda fields: at_height(fields, rise, rate)
-        return grids.exchange()
+        return grids.exchange().to(self._stepper.device)
 
     def _others(self, land: LandState) -> dict[str, Any]:
         """Return the forcing that is not from the atmosphere: held from the start, or stored."""
@@ -333,6 +340,9 @@ class CoupledLand:
 #: Options of a coupled land, as :class:`CoupledLand` describes them.
 LAND_OPTIONS = tuple(n for n in options_of(CoupledLand) if n != "atmosphere")
 
+#: Those that name a file to write.
+RESULTS = ("output", "save", "report")
+
 
 def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandState:
     """Read the state of the land at the start of the run.
@@ -371,6 +381,15 @@ def _count_points(config: Any) -> int:
     if "state" in config:
         return len(LandState.load(Path(str(config["state"])), None).latitudes)
     return len(AnemoiDataset(str(config["dataset"])).latitudes)
+
+
+def _device_of(context: Any) -> torch.device:
+    """Return the device of the fields of a run; the CPU for one without double precision."""
+    device = torch.device(getattr(context, "device", CPU))
+    rank = getattr(context, "compute_client", None)
+    if device.type == "cuda" and rank is not None:  # the parallel runner chooses its device after its processors
+        return torch.device("cuda", rank.local_rank)
+    return CPU if device.type == "mps" else device
 
 
 def _units(metadata: Any, name: str) -> str | None:

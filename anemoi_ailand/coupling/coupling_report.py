@@ -65,7 +65,7 @@ class CouplingReport:
         self.crossed: dict[str, list[tuple[float, float]]] = {name: [] for name in budget.given}
         self._before = dict.fromkeys(budget.given, (0.0, 0.0))
         self._last: dict[str, tuple[Tensor, Tensor]] = {}
-        self._sums = {f.field: torch.zeros(5, dtype=torch.float64) for f in feedback}
+        self._sums = {f.field: torch.zeros(5, dtype=torch.float64, device=points.device) for f in feedback}
 
     def add(self, land: LandState, own: Mapping[str, Tensor], changed: Mapping[str, Tensor]) -> None:
         """Add a step of the land: the atmosphere's own fields (point,), and these with the land in them."""
@@ -80,7 +80,7 @@ class CouplingReport:
             crossed.append((given - self._before[name][0], received - self._before[name][1]))
             self._before[name] = given, received
         for fed in self._feedback:
-            before, after = (_at(f[fed.field], points.targets) / fed.factor for f in (own, changed))
+            before, after = (points.at_targets(f[fed.field]) / fed.factor for f in (own, changed))
             step = after - before
             size = _mean(step.square(), points.target_areas) ** 0.5
             self.increments[fed.field].append((_mean(step, points.target_areas), size))
@@ -173,13 +173,9 @@ def check_page(path: Path) -> Path:
     return path
 
 
-def _at(field: Tensor, targets: Tensor) -> Tensor:
-    return field.cpu().double()[targets]
-
-
 def _mean(values: Tensor, areas: Tensor) -> float:
     with torch.no_grad():
-        return float((values.cpu() * areas).sum() / areas.sum())
+        return float((values * areas).sum() / areas.sum())
 
 
 def _rate(name: str, total: float, hours: float) -> float:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,12 +30,20 @@ class WeightedMean:
         self._values = torch.from_numpy(weights.values / sums[weights.rows])  # one point has exactly 1
         self._lengths = None if (counts == 1).all() else torch.from_numpy(counts)
 
+    def to(self, device: torch.device | str) -> WeightedMean:
+        """Return the means with their weights on a device."""
+        moved = copy(self)
+        moved._columns, moved._values = self._columns.to(device), self._values.to(device)
+        moved._lengths = None if self._lengths is None else self._lengths.to(device)
+        return moved
+
     def __call__(self, field: Tensor) -> Tensor:
-        """Return the means (target,) of a field (point,), in CPU memory."""
-        values = field.cpu().double()[self._columns]
+        """Return the means (target,) of a field (point,) of any device, on that of the weights."""
+        values = field.to(self._columns.device).double()[self._columns]
         if self._lengths is None:
             return values
-        return torch.segment_reduce(values * self._values, "sum", lengths=self._lengths, initial=0.0)
+        # checks of the lengths would wait for an accelerator
+        return torch.segment_reduce(values * self._values, "sum", lengths=self._lengths, initial=0.0, unsafe=True)
 
 
 class Exchange:
@@ -49,6 +59,9 @@ class Exchange:
     for fluxes and amounts :math:`u` of the atmosphere and all fields :math:`x` of the land. Instants of the
     atmosphere are interpolated with weights of their own. Where the land has a share :math:`f` of a point, a field is
     written as :math:`f \bar x + (1 - f) x`.
+
+    The weights are in the memory of the CPU, or of the ``device`` to which :meth:`to` has moved them; fields may be
+    anywhere. What is read is on the device of the weights, what is written on that of the field.
 
     Parameters
     ----------
@@ -72,7 +85,7 @@ class Exchange:
         amounts: Weights | None = None,
         share: NDArray[np.float64] | None = None,
     ) -> None:
-        self.n_land, self.n_points = n_land, n_points
+        self.n_land, self.n_points, self.device = n_land, n_points, torch.device("cpu")
         self._amounts = WeightedMean(areas if amounts is None else amounts, n_land)
         self._states = self._amounts if states is None else WeightedMean(states, n_land)
         targets, position = np.unique(areas.columns, return_inverse=True)
@@ -99,8 +112,23 @@ class Exchange:
         points = Weights(np.arange(index.size), index.astype(np.int64), np.ones(index.size))
         return cls(points, index.size, n_points)
 
+    def to(self, device: torch.device | str) -> Exchange:
+        """Return the exchange with its weights on a device, where fields are read and written without a copy."""
+        moved = copy(self)
+        moved.device = torch.device(device)
+        moved._amounts, moved._back = self._amounts.to(device), self._back.to(device)
+        moved._states = moved._amounts if self._states is self._amounts else self._states.to(device)
+        moved._share = None if self._share is None else self._share.to(device)
+        moved.targets = self.targets.to(device)
+        moved.land_areas, moved.target_areas = self.land_areas.to(device), self.target_areas.to(device)
+        return moved
+
+    def at_targets(self, field: Tensor) -> Tensor:
+        """Return a field (point,) of the atmosphere where it exchanges with land (target,), in double precision."""
+        return field.to(self.device)[self.targets].double()
+
     def read(self, field: Tensor, *, amount: bool = False) -> Tensor:
-        """Return the values (land point,) of a field (point,) of the atmosphere, in double precision on the CPU.
+        """Return the values (land point,) of a field (point,) of the atmosphere, in double precision.
 
         ``amount`` is for fluxes and amounts, which are conserved.
         """
@@ -112,9 +140,8 @@ class Exchange:
         ``land_only`` is for fields that describe the land alone, such as soil moisture: they are replaced wherever the
         land has a share.
         """
-        out, targets = field.clone(), self.targets.to(field.device)
-        mean = self._back(values)
+        out, mean = field.clone(), self._back(values)
         if self._share is not None and not land_only:
-            mean = self._share * mean + (1.0 - self._share) * field[targets].cpu().double()
-        out[targets] = mean.to(field)
+            mean = self._share * mean + (1.0 - self._share) * self.at_targets(field)
+        out[self.targets.to(field.device)] = mean.to(field)
         return out

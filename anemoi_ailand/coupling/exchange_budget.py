@@ -36,7 +36,7 @@ class ExchangeBudget:
         """Add one step of the atmosphere: its fields (point,), and what was read of them (land point,)."""
         points = self._points
         for t in self._taken:
-            there = fields[t.field][points.targets.to(fields[t.field].device)].cpu().double()
+            there = points.at_targets(fields[t.field])
             for sums, values, areas in (
                 (self.given, there, points.target_areas), (self.received, here[t.field], points.land_areas)
             ):  # fmt: skip

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,7 @@ from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, Rows, ch
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import file_sha256, record_sha256, recorded_sha256
 from anemoi_ailand.support.disk_errors import check_folder
+from anemoi_ailand.support.lock import InUse, exclusive
 from anemoi_ailand.support.options import check_known, one_mapping
 from anemoi_ailand.support.sphere import Coordinates, same_points
 
@@ -51,6 +55,9 @@ LAPSE_RATE = 0.0065
 
 #: Rate of unstable air, and of the strongest inversions, as a mean over the height of hills [K m-1].
 _STEEPEST = 0.035
+
+#: Seconds between looks at a file that another process makes.
+_WAIT = 0.2
 
 _SIDE, _OPTIONS = ("cells", "dataset"), ("weights", "land", "atmosphere", "states", "lapse_rate")
 
@@ -160,6 +167,16 @@ def open_grids(
     if options.weights.exists():
         return load(options.weights, land, atmosphere, options.text())
     check_folder(options.weights.parent)
+    with _one_at_a_time(options.weights):  # members of an ensemble and ranks start together
+        if options.weights.exists():
+            return load(options.weights, land, atmosphere, options.text())
+        return _made(options, land, atmosphere, land_height)
+
+
+def _made(
+    options: GridOptions, land: Coordinates, atmosphere: Coordinates, land_height: NDArray[np.float64] | None
+) -> Grids:
+    """Compute and keep the weights."""
     sides = (_side(land, options.land, "land", land_height), _side(atmosphere, options.atmosphere, "atmosphere", None))
     if options.lapse_rate is not None:
         for name, side in zip(("land", "atmosphere"), sides, strict=True):
@@ -171,6 +188,20 @@ def open_grids(
     grids = make(*sides, states=options.states, correct=options.lapse_rate is not None)
     save(options.weights, grids, land, atmosphere, options.text())
     return grids
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, after another process has given it back."""
+    with ExitStack() as held:
+        for waited in count():
+            try:
+                held.enter_context(exclusive(path))
+                break
+            except InUse as error:
+                LOG.log(logging.DEBUG if waited else logging.INFO, "Waiting for '%s': %s", path, error)
+                time.sleep(_WAIT)
+        yield
 
 
 def make(land: Side, atmosphere: Side, *, states: Any = None, correct: bool = False) -> Grids:
@@ -252,9 +283,10 @@ def save(path: Path, grids: Grids, land: Coordinates, atmosphere: Coordinates, o
         arrays |= {f"{side}_latitudes": places[0], f"{side}_longitudes": places[1]}
     for name in ("areas", "amounts", "states"):
         arrays |= {f"{name}_{part}": values for part, values in getattr(grids, name)._asdict().items()}
-    with complete_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    record_sha256(path)
+    with complete_file(path) as partial:
+        with partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        record_sha256(path, partial)  # known before the file has its name
     LOG.info("Weights of the exchange written to %s", path)
 
 

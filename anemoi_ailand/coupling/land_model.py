@@ -10,7 +10,7 @@ from typing import Any
 from anemoi.inference.processor import Processor
 from anemoi.inference.types import State
 
-from anemoi_ailand.coupling.coupled_land import LAND_OPTIONS, Atmosphere, CoupledLand
+from anemoi_ailand.coupling.coupled_land import LAND_OPTIONS, RESULTS, Atmosphere, CoupledLand
 from anemoi_ailand.support.options import check_known
 
 
@@ -29,6 +29,8 @@ class LandModelProcessor(Processor):
     def __init__(self, context: Any, metadata: Any, **options: Any) -> None:
         super().__init__(context, metadata)
         check_known(options, LAND_OPTIONS, "The mid-processor `land-model`")
+        if not getattr(context, "is_master", True):  # each rank of the parallel runner steps the land, the first writes
+            options |= dict.fromkeys(RESULTS)
         self.land = CoupledLand(Atmosphere.of_run(context, metadata), **options)
 
     def __repr__(self) -> str:

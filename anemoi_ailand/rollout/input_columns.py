@@ -51,7 +51,9 @@ class InputColumns:
         self._step, self._layout, self._dtype = step, layout, dtype
         self._numpy = np.dtype(str(dtype).removeprefix("torch."))
         bounds = {names: limits(names) for names in (self.initial_names, layout.forcing)}
-        self._limits = {n: [x[:, None].astype(self._numpy) for x in pair] for n, pair in bounds.items()}
+        self._limits = {
+            n: [torch.from_numpy(x[:, None]).to(step.device, dtype) for x in pair] for n, pair in bounds.items()
+        }
         self._ahead: tuple[tuple[Any, ...], datetime, np.ndarray] = ((), datetime.min, np.empty((0, 0, 0)))
         self._single: tuple[Any, Ensemble | None] = (None, None)
 
@@ -85,16 +87,19 @@ class InputColumns:
         if len(read) < len(wanted):
             columns = torch.cat([columns, self._drawn_rain(columns, read, dates, places)])
         low, high = self._limits[wanted]
-        found = columns.numpy(force=True).reshape(len(wanted), -1)
-        if not ((found >= low) & (found <= high)).all():  # false of NaN too
+        flat = columns.detach().reshape(len(wanted), -1)
+        if not ((flat >= low) & (flat <= high)).all():  # false of NaN too
+            found = flat.numpy(force=True)
             for i, date in enumerate(dates):
                 rows = found[:, i * places[0].size : (i + 1) * places[0].size]
                 check_finite(rows, wanted, wanted, date, places)
                 check_units_fit(rows, wanted, date, places)
-        if self._step.precipitation == "hourly":
-            check_hourly_rain(found.reshape(len(wanted), len(dates), -1), wanted, dates, places)
-        if check is not None:
-            check(dict(zip(wanted, found.reshape(len(wanted), len(dates), -1), strict=True)))
+        if check is not None or self._step.precipitation == "hourly":  # fields leave the device for this alone
+            fields = flat.numpy(force=True).reshape(len(wanted), len(dates), -1)
+            if self._step.precipitation == "hourly":
+                check_hourly_rain(fields, wanted, dates, places)
+            if check is not None:
+                check(dict(zip(wanted, fields, strict=True)))
         return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
 
     def _drawn_rain(

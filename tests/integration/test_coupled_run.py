@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import pytest
 import xarray as xr
 import yaml
 from anemoi.datasets import open_dataset
+from anemoi.inference.config.run import RunConfiguration
+from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.coupling.coupled_land import initial_state
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
@@ -235,6 +238,74 @@ def working_in(folder):
         if not found or time.monotonic() > until:
             return found
         time.sleep(0.1)
+
+
+def test_first_run_of_the_guide(tmp_path, small_dataset, repository, monkeypatch):
+    """The guide's configuration runs with the stand-in: its skin is the land's, and its air answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(repository / "docs" / "examples"))
+    import_module("stand_in_atmosphere").write(str(small_dataset), "atmosphere.ckpt")
+    text = (repository / "docs" / "guide" / "coupling.md").read_text(encoding="utf-8")
+    config = text.partition("# first.yaml\n")[2].partition("```")[0].replace("sample.zarr", str(small_dataset))
+    Path("first.yaml").write_text(config)
+    create_runner(RunConfiguration.load("first.yaml", ["lead_time=1d", "device=cpu"])).execute()
+    atmosphere, land = opened("atmosphere.nc"), opened("land.nc")
+    np.testing.assert_array_equal(atmosphere["skt"].values[1:], land["skt"].values[1:])
+    stored = StoredFields(small_dataset, ["t"])
+    i = int(np.flatnonzero(stored.dates == np.datetime64(DATE, "s"))[0])
+    replayed = stored.read(i, i + 5, np.arange(stored.latitudes.size))[..., 0]
+    answer = atmosphere["t"].values[2:] - replayed[2:]
+    gap = land["skt"].values[1:-1] - atmosphere["t"].values[1:-1]
+    np.testing.assert_allclose(answer, 0.02 * gap, atol=1e-3)
+    assert np.abs(gap).max() > 1.0
+
+
+#: The configuration of an ensemble in the guide, with the toy for the atmosphere.
+_MEMBER = """
+checkpoint: toy.ckpt
+device: cpu
+date: ${oc.env:START}
+lead_time: ${oc.env:LEAD}
+input: ${oc.decode:${oc.env:INPUT}}
+output: {netcdf: {path: "${oc.env:PART}-${oc.env:MEMBER}.nc", float_size: f8}}
+mid_processors:
+- land-model:
+    initial: {state: "${oc.env:FROM}-${oc.env:MEMBER}.state"}
+    forcing: FORCING
+    feedback: {skt: skt, stl1: stl1, swvl1: swvl1, sd: sd}
+    output: ${oc.env:PART}-land-${oc.env:MEMBER}.nc
+    save: ${oc.env:PART}-${oc.env:MEMBER}.state
+"""
+
+
+def test_members_are_runs_of_one_configuration(stepper, first, tmp_path, small_dataset, monkeypatch):
+    """Members differ, and each is bitwise the same in one piece alone, and restarted in another order."""
+    monkeypatch.chdir(tmp_path)
+    toy.write_checkpoint(tmp_path / "toy.ckpt", open_dataset(str(small_dataset), start="2020-05-01", end="2020-05-04"))
+    (tmp_path / "member.yaml").write_text(_MEMBER.replace("FORCING", str(toy.FORCING).replace("True", "true")))
+    for member in (0, 1):
+        stepper.save(first.changed({"swvl1": first["swvl1"] * (1.0 - 0.1 * member)}), f"start-{member}.state")
+
+    def run_member(member, part, before, start=DATE, lead="12h", source=f"{{dataset: {small_dataset}}}"):
+        about = {"MEMBER": member, "PART": part, "FROM": before, "START": start.isoformat(), "LEAD": lead,
+                 "INPUT": source}  # fmt: skip
+        for name, value in about.items():
+            monkeypatch.setenv(name, str(value))
+        create_runner(RunConfiguration.load("member.yaml")).execute()
+
+    half = DATE + timedelta(hours=12)
+    run_member(0, "one", "start")
+    run_member(1, "one", "start")
+    for member in (1, 0):
+        run_member(member, "two", "one", half, source=f"{{netcdf: one-{member}.nc}}")
+    run_member(1, "whole", "start", lead="1d")
+    ends = [LandState.load(f"two-{member}.state", None).columns for member in (0, 1)]
+    assert LandState.load("whole-1.state", None).columns.equal(ends[1])
+    assert not ends[0].equal(ends[1])
+    whole, second = opened("whole-1.nc"), opened("two-1.nc")
+    for field in ("t", "skt", "swvl1", "sd"):
+        np.testing.assert_array_equal(second[field].values[1:], whole[field].values[3:], err_msg=field)
+    assert np.abs(opened("two-0.nc")["t"].values - second["t"].values).max() > 1e-3
 
 
 def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):

@@ -23,6 +23,7 @@ from torch import nn
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.variables import VARIABLES
+from docs.examples.stand_in_atmosphere import metadata
 
 #: Fields that go in and come out; what only comes out; with units that an atmosphere would have.
 PROGNOSTIC = {"t": "K", "q": "kg kg-1", "skt": "K", "stl1": "K", "swvl1": "m3 m-3", "sd": "kg m-2"}
@@ -103,7 +104,9 @@ def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True,
     dates = [first + k * step for k in range(len(values))]
     torch.save(ToyAtmosphere(dates, values, names, dies), path)
     places = {"latitudes": np.asarray(dataset.latitudes), "longitudes": np.asarray(dataset.longitudes)}
-    save_metadata(path, _metadata(hours, dataset.shape[-1], units), supporting_arrays={"data": places})
+    save_metadata(
+        path, metadata(hours, dataset.shape[-1], PROGNOSTIC, DIAGNOSTIC, units), supporting_arrays={"data": places}
+    )
     return path
 
 
@@ -123,42 +126,6 @@ def context(date: datetime | None, lead: str, **attributes: Any) -> SimpleNamesp
     """Context of a run as processors see it."""
     config = SimpleNamespace(lead_time=lead)
     return SimpleNamespace(reference_date=date, lead_time=None, config=config, **attributes)
-
-
-def _metadata(hours: int, n_points: int, units: bool) -> dict:
-    n_in, n_all = len(PROGNOSTIC), len(OUTPUT)
-    index = {
-        "data": {"input": {"full": list(range(n_in)), "forcing": [], "prognostic": list(range(n_in)),
-                           "diagnostic": list(range(n_in, n_all))},
-                 "output": {"full": list(range(n_all))}},
-        "model": {"input": {"full": list(range(n_in)), "forcing": [], "prognostic": list(range(n_in))},
-                  "output": {"full": list(range(n_all)), "prognostic": list(range(n_in)),
-                             "diagnostic": list(range(n_in, n_all))}},
-    }  # fmt: skip
-    known = {**PROGNOSTIC, **DIAGNOSTIC}
-    variables = {n: {"units": known[n]} if units else {} for n in OUTPUT}
-    step = f"{hours}h"
-    return {
-        "version": "2.0",
-        "config": {"training": {"precision": "32", "multistep_input": 1},
-                   "data": {"timestep": step, "datasets": {"data": {"forcing": [], "diagnostic": list(DIAGNOSTIC)}}}},
-        "data_indices": {"data": index},
-        "dataset": {"data": {"variables": OUTPUT, "variables_metadata": variables, "shape": [1, n_all, 1, n_points]}},
-        "provenance_training": {},
-        "metadata_inference": {
-            "dataset_names": ["data"],
-            "task": "forecaster",
-            "data": {
-                "data_indices": {"input": {n: i for i, n in enumerate(PROGNOSTIC)},
-                                 "output": {n: i for i, n in enumerate(OUTPUT)}},
-                "timesteps": {"timestep": step, "input_relative_date_indices": [0], "input_offsets": ["0h"],
-                              "output_relative_date_indices": [1], "output_offsets": [step], "rollout_shift": step,
-                              "advance_map": {"inin": [], "outin": [[0, 0]]}},
-                "variable_types": {"forcing": [], "prognostic": list(PROGNOSTIC), "diagnostic": list(DIAGNOSTIC),
-                                   "target": []},
-            },
-        },
-    }  # fmt: skip
 
 
 assert set(FORCING) <= set(VARIABLES)

@@ -13,7 +13,7 @@ import anemoi_ailand as ail
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.checksum import file_sha256
-from tools.results.coupling_runs import CAUSES, CHANGES, LENGTH, STARTS, TERMS, responses, season, years
+from tools.results.coupling_runs import CAUSES, CHANGES, LENGTH, SNOW_FREE, STARTS, TERMS, responses, season, years
 from tools.results.pages import Blocks, made_by, paragraph, table
 from tools.results.steps import ROOT, Inputs, checksum_of, copy_figure, key_of, once
 
@@ -62,6 +62,7 @@ def blocks(made: dict[str, xr.Dataset], long: xr.Dataset, response: xr.Dataset) 
         "coupling-response": response_table(response),
         "coupling-seasons": seasons_table(made),
         "coupling-climates": climates_table(made["summer"]),
+        "coupling-strength": strength_table(made),
         "coupling-tau": tau_table(made["summer"]),
         "coupling-budget": budget_table(made["summer"]),
         "coupling-years": years_text(long),
@@ -139,6 +140,35 @@ def climates_table(found: xr.Dataset) -> str:
         at = of["climate"] == climate
         rows.append([str(climate), *_row({name: values[at] for name, values in of.items()})])
     return table(rows)
+
+
+def strength(found: xr.Dataset) -> np.ndarray:
+    r"""Return the terrestrial coupling index of each point [W m-2]; NaN with snow or constant soil moisture.
+
+    .. math:: I = \sigma(w)\, \frac{\mathrm{cov}(w, LE)}{\mathrm{var}(w)}
+
+    over the daily means of one season of the run without changes, w of the first soil layer. Dirmeyer (2011),
+    doi:10.1029/2011GL048268.
+    """
+    none = found.sel(experiment="none")
+    soil, flux = (values - values.mean("day") for values in (none["swvl1"], -none["slhf"]))
+    spread = np.sqrt((soil**2).mean("day"))
+    use = (none["sd"].max("day") < SNOW_FREE) & (spread > 0.0)
+    return ((soil * flux).mean("day") / spread.where(use)).values
+
+
+def strength_table(made: dict[str, xr.Dataset]) -> str:
+    """Tabulate the median terrestrial coupling index of points without snow by climate and season, and their number."""
+    found = {start: strength(each) for start, each in made.items()}
+    climate = next(iter(made.values()))["climate"].values
+
+    def cell(values: np.ndarray) -> str:
+        values = values[np.isfinite(values)]
+        return f"{np.median(values):+.1f} ({values.size})" if values.size else "-"
+
+    rows = [["climate", *(STARTS[start] for start in found)]]
+    rows += [[str(c), *(cell(v[climate == c]) for v in found.values())] for c in dict.fromkeys(sorted(climate))]
+    return table([*rows, ["all", *(cell(values) for values in found.values())]])
 
 
 def tau_table(found: xr.Dataset) -> str:

@@ -61,14 +61,16 @@ class StepLayout:
         self.forcing_start, self.forcing_end = (tuple(taken_at(end, self.forcing)) for end in (START, END))
         self.fields_start = tuple(taken_at(START, others))
         self._device = torch.device(device)
-        self._state_in = self.columns(self.prognostic)
-        self._forcing_start = self.columns(self.forcing_start)
-        self._state_out, self._diagnostics_out = (
-            self._index([self.outputs.index(n) for n in names]) for names in (self.prognostic, self.diagnostic)
+        state_in, into, start = (
+            [self.inputs.index(n) for n in names] for names in (self.prognostic, self.forcing, self.forcing_start)
         )
-        into, start = self.columns(self.forcing).tolist(), self._forcing_start.tolist()
+        state_out, diagnostics_out = (
+            [self.outputs.index(n) for n in names] for names in (self.prognostic, self.diagnostic)
+        )
+        self._state_in, self._forcing_start = self._index(state_in), self._index(start)
+        self._state_out, self._diagnostics_out = self._index(state_out), self._index(diagnostics_out)
         self._runs_forcing, self._runs_start = _runs(range(len(into)), into), _runs(start, start)
-        self.runs_state = _runs(self._state_out.tolist(), self._state_in.tolist())
+        self.runs_state = _runs(state_out, state_in)
 
     def columns(self, names: Sequence[str]) -> Tensor:
         """Positions of variables among the inputs, shape (name,)."""

@@ -90,7 +90,7 @@ class DeviceStep:
         row, forcing)``, in the order of ``layout.forcing``, whose memory, of the host or of the device, is that of the
         result ``(step, row, output)``. Fastest with points innermost.
         """
-        here, forcing = ends.device == self.device, ends.mT.contiguous()
+        here, forcing = ends.device.type == self.device.type, ends.mT.contiguous()  # cuda is also cuda:0
         shape = len(ends), len(self._layout.outputs), len(start)
         results = torch.empty(shape, device=ends.device, pin_memory=not here)
         with self._lock:

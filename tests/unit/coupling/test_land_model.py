@@ -131,7 +131,7 @@ def test_execution_is_chosen_as_in_a_run(world, monkeypatch, lead, point_steps):
     monkeypatch.setattr(LandStepper, "open", lambda name, **how: asked.append(how) or world.stepper)
     processor(world, lead=lead)
     processor(world, lead=lead, execution="compiled")
-    work = {"threads": 1, "point_steps": point_steps, "plausibility": "error", "trust": None}
+    work = {"device": "cpu", "threads": 1, "point_steps": point_steps, "plausibility": "error", "trust": None}
     assert asked == [{**work, "execution": "auto"}, {**work, "execution": "compiled"}]
 
 

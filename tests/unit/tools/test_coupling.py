@@ -6,10 +6,12 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import anemoi_ailand as ail
 from tools.results import coupling_runs as runs
 from tools.results.air_departures import DEEP, SHALLOW, Air, Layer, _limited, advance, fluxes, layers
+from tools.results.coupling import strength, strength_table
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,21 @@ def test_responses_of_the_energy_balance(stepper, data):
     assert (air[:, 0] < 0.0).all() and (air[:, 2] > 0.0).all() and (air[:, 2] < 1.0).all()
     assert (humidity[:, 1] <= 0.0).all() and (humidity[:, 0] >= 0.0).all()
     assert (sun >= 0.0).all()
+
+
+def test_strength_of_the_coupling():
+    """The index is the change of evaporation with one standard deviation of soil moisture; snow is left out."""
+    soil = np.random.default_rng(0).normal(0.25, 0.02, (90, 3))
+    fields = {"swvl1": soil, "slhf": -600.0 * soil, "sd": np.array([0.0, 0.0, 5.0]) + 0.0 * soil}
+    fields["slhf"][:, 1] = 40.0 * soil[:, 1]
+    found = xr.Dataset(
+        {n: (("day", "experiment", "point"), v[:, None]) for n, v in fields.items()},
+        coords={"experiment": ["none"], "climate": ("point", ["steppe", "rainforest", "boreal"])},
+    )
+    spread = soil.std(0)
+    np.testing.assert_allclose(strength(found), [600.0 * spread[0], -40.0 * spread[1], np.nan])
+    lines = strength_table({"summer": found}).splitlines()
+    assert lines[2:4] == ["| boreal | - |", f"| rainforest | {-40.0 * spread[1]:+.1f} (1) |"]
 
 
 def test_changes_of_the_initial_state(stepper, data):
