@@ -80,9 +80,9 @@ def create_parser() -> ArgumentParser:
         add("--points", type=int, default=171039, help="points of that store (default: 171039, N320)")
     add = shards.add_argument
     add("--checkpoint", default="ailand", help="name or path (default: ailand)")
-    add("--dates", type=int, default=60, help="dates of that store that are scored (default: 60)")
+    add("--dates", type=int, default=60, help="dates of that store that are scored, 0 for none (default: 60)")
     add("--steps", type=int, default=8, help="steps of the roll-outs (default: 8)")
-    add("--shards", type=int, nargs="+", default=[1, 2], help="numbers of shards (default: 1 2)")
+    add("--shards", type=int, nargs="+", default=[1, 2, 3], help="numbers of shards (default: 1 2 3)")
     add("--variables", nargs="+", default=["swvl1", "stl1", "slhf"], help="that are scored (default: swvl1 stl1 slhf)")
     add = scale.add_argument
     add("--dates", type=int, default=300, help="dates of that store (default: 300)")

@@ -113,12 +113,21 @@ def test_blocks_do_not_change_the_sums(collected, monkeypatch):
     assert got.points_per_group() == collected.points_per_group()
 
 
-def test_processes_divide_the_points_and_agree_with_one(tmp_path):
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_processes_divide_the_points_and_agree_with_one(where, tmp_path):
     """Each opens the files by their paths and scores its points; the tables are those of one process to rounding."""
     truth = open_fields(world.write_reference(tmp_path / "reference.nc"))
     runs = {"A": open_reforecast(world.write_run(tmp_path / "A.nc"))}
     options = {"protocol": "A", "period": PERIOD, "weights": "cvl", "biases": True}
-    one, two = (collect(runs, truth, workers=n, **options) for n in (1, 2))
+    one = collect(runs, truth, **options)
+    if where == "processes":
+        two = collect(runs, truth, workers=2, **options)
+    else:
+        distributed = pytest.importorskip("distributed")
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=tmp_path
+        ) as cluster:
+            two = collect(runs, truth, workers=cluster.scheduler_address, **options)
     scores, pairs = ([table(sums) for sums in (one, two)] for table in (score_table, difference_table))
     for a, b in (scores, pairs):
         numbers = a.select_dtypes("number").columns
