@@ -256,7 +256,7 @@ def shapley_shares(residuals: Residuals, responses: Mapping[str, np.ndarray]) ->
 
     The worth of a set of responses R is the fall of :math:`r^T P r` when their amplitudes are fitted to the residuals
     r with precision P. A share is the mean worth that a response adds, over all orders of adding them (Lindeman et al.
-    1980). Responses that are alike divide what one of them alone would explain: a share is no probability.
+    1980). Responses that are alike divide what one of them alone would explain: a share is not a probability.
 
     ``responses`` are (site, cell) by name; all shares are zero where nothing is explained.
     """
