@@ -21,6 +21,7 @@ from anemoi_ailand.evaluation.diagnosis.pseudo_towers import pseudo_towers
 from anemoi_ailand.evaluation.diagnosis.site_means import local_phase
 from anemoi_ailand.evaluation.display.text import records
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.support.sphere import nearest_points
 from anemoi_ailand.variables import variable
 from anemoi_ailand.workflows.diagnose import Case, Emulation, responses_of, write
 from tools.results.pages import Blocks, made_by, table
@@ -47,6 +48,9 @@ PLANTED = (
 
 #: Probability from which a planted change counts as found.
 _HALF = 0.5
+
+#: Largest distance of a point of nature from that of the reference set [degrees].
+_SAME_PLACE = 0.01
 
 #: Numbers of towers of the blind test, each with its own draw of errors.
 TOWERS = (408, 200, 100)
@@ -159,8 +163,10 @@ def make_blind(inputs: Inputs) -> dict[str, Any]:
     data, cases = ail.open_data(inputs.reference), []
     with xr.open_mfdataset(sorted(inputs.nature.glob("*.nc"))) as files:
         times = files["time"].values
-        truth = {n: files[variable(n).netcdf_name].transpose("time", "point").values for n in NAMES}
-    places = data.reader.latitudes, data.reader.longitudes
+        places = data.reader.latitudes, data.reader.longitudes
+        here, degrees = nearest_points((files["latitude"].values, files["longitude"].values), places)
+        assert degrees.max() < _SAME_PLACE, "nature lacks points of the reference set"  # which has an order of its own
+        truth = {n: files[variable(n).netcdf_name].transpose("time", "point").values[:, here] for n in NAMES}
     emulation = Emulation(data, _dataset(times, places, truth), DEFAULT, ERROR_YEARS)
     for seed, towers in enumerate(TOWERS, start=1):
         seen = observations(emulation, times, truth, seed)
