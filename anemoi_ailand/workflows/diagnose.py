@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from anemoi_ailand.evaluation.diagnosis.evidence import (
     differences,
     pattern_evidence,
     posterior,
+    shapley_shares,
 )
 from anemoi_ailand.evaluation.diagnosis.residuals import INSTRUMENTS, Residuals
 from anemoi_ailand.evaluation.diagnosis.site_means import Cells, cells_of, local_phase, site_means
@@ -149,29 +150,30 @@ def diagnose(
     case = Case(emulation, seen)
     case.contradictions = warn_of_contradictions(*case.compared(), f"'{observations}'")
     with complete_folder(Path(output).expanduser(), PROOF) as folder:
-        write(folder, case, chosen)
+        write(folder, case, case.responses(chosen))
     LOG.info("Diagnosis written to %s", output)
     return Path(output).expanduser()
 
 
-def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
+def write(folder: Path, case: Case, responses: Mapping[str, np.ndarray]) -> list[Hypothesis]:
     """Judge a case and write report, strata and record into a folder; return all hypotheses, the likeliest first."""
-    emulation, responses = case.emulation, case.responses(chosen)
-    found = case.hypotheses(responses)
+    emulation, found = case.emulation, case.hypotheses(responses)
     best = found[0]
-    similar, effects, closes = {}, {}, None
+    similar, shares, effects, closes = {}, {}, {}, None
     if best.parameter in CANDIDATES:
         surface = emulation.surface(best.surface)
-        own = emulation.of_class(best.parameter, surface, responses)
-        similar = {
-            name: alike(case.residuals, own, emulation.of_class(name, surface, responses))
-            for name in chosen
-            if name != best.parameter and CANDIDATES[name].applies(surface)
+        of_class = {
+            name: emulation.of_class(name, surface, responses)
+            for name in responses
+            if CANDIDATES[name].applies(surface)
         }
+        own = of_class[best.parameter]
+        similar = {name: alike(case.residuals, own, r) for name, r in of_class.items() if name != best.parameter}
+        shares = shapley_shares(case.residuals, of_class)
         effects, closes = emulation.effects(best), differences(case.residuals, own, best.amplitude)
     strata = strata_table(case.residuals, emulation.classes)
     title = f"Diagnosis from {case.observed.sizes['point']} sites, {emulation.period}"
-    text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains, closes)
+    text = diagnosis_text(title, found, similar, strata, effects, emulation.leaks, case.residuals.gains, closes, shares)
     text += "".join(f"\nContradiction: {sentence}.\n" for sentence in case.contradictions)
     (folder / "diagnosis.md").write_text(text, encoding="utf-8")
     strata.to_csv(folder / "strata.csv", index=False, float_format="%.6g")
@@ -185,6 +187,7 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
         "gains": case.residuals.gains,
         "hypotheses": records(pd.DataFrame([vars(h) for h in found[:_KEPT]])),
         "similar": similar,
+        "shares": shares,
         "effects": effects,
         "difference_before_and_after": closes,
     }
@@ -194,9 +197,10 @@ def write(folder: Path, case: Case, chosen: Sequence[str]) -> list[Hypothesis]:
 
 @dataclass(frozen=True)
 class Weather:
-    """Input of a run: dates, fields at the first one, and the forcing (step, point) of the steps after it."""
+    """Input of a run: dates, places, fields at the first date, and the forcing (step, point) of the steps after it."""
 
     times: np.ndarray
+    places: tuple[np.ndarray, np.ndarray]
     first: dict[str, np.ndarray]
     forcing: dict[str, np.ndarray]
 
@@ -207,7 +211,13 @@ class Weather:
             for fields in (first, forcing):
                 if name in fields:
                     fields[name] = change.of(name, fields[name], amplitude)
-        return Weather(self.times, first, forcing)
+        return replace(self, first=first, forcing=forcing)
+
+    def at(self, points: np.ndarray) -> Weather:
+        """Return the same at some points (mask)."""
+        latitudes, longitudes = (x[points] for x in self.places)
+        first = {n: v[..., points] for n, v in self.first.items()}
+        return Weather(self.times, (latitudes, longitudes), first, {n: v[..., points] for n, v in self.forcing.items()})
 
 
 class Emulation:
@@ -223,6 +233,7 @@ class Emulation:
         self.data, self.points = data, _points(observed, data)
         self.cells: Cells = cells_of([str(n) for n in observed.data_vars])
         self._checkpoint, self._trust, self._errors = checkpoint, trust, dict[tuple[int, int], np.ndarray]()
+        self._annual: dict[str, dict[str, np.ndarray]] = {}
         self.dates = np.array(data.coverage.dates(), "datetime64[s]")
         times = observed["time"].values.astype("datetime64[s]")
         if not np.isin(times, self.dates).all():
@@ -291,12 +302,12 @@ class Emulation:
         first = dict.fromkeys((*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]))
         forcing = {n: v[1:] for n, v in self._read(start, end, needs["forcing"]).items()}
         times = self.dates[(self.dates >= start) & (self.dates <= end)]
-        return Weather(times, self._at(start, list(first)), forcing)
+        return Weather(times, self.places, self._at(start, list(first)), forcing)
 
     def run(self, weather: Weather, names: Sequence[str], land: LandStepper | None = None) -> dict[str, np.ndarray]:
         """Run and return outputs (step, point) by name."""
         land = land or self.land
-        state = land.initial(weather.first, weather.times[0], *self.places)
+        state = land.initial(weather.first, weather.times[0], *weather.places)
         columns, parts = [land.outputs.index(n) for n in names], []
         n_steps = weather.times.size - 1
         for begin in range(0, n_steps, _AT_ONCE):
@@ -320,16 +331,34 @@ class Emulation:
     def _budget(self) -> list[str]:
         return [n for n in _BUDGET if n in self.land.outputs]
 
-    def perturbed(self, name: str, amplitude: float = 1.0) -> dict[str, np.ndarray]:
-        """Return outputs (step, point) with a candidate changed, less those without."""
+    def perturbed(self, name: str, amplitude: float = 1.0, points: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return outputs (step, point) with a candidate changed, less those without.
+
+        The run is at the given points (mask), by default those with the tile of the candidate; zero at others.
+        """
         weather, base = self.base
         candidate, land = CANDIDATES[name], self.land
+        own = self._with_tile(candidate) if points is None else points
         if candidate.roots != 1.0:
             step = load_step(self._checkpoint, trust=self._trust or None)
             step.model.model.closed.scale_roots(candidate.roots**amplitude, TYPES[candidate.tile])
             land = LandStepper(step, plausibility="off")
-        run = self.run(weather.changed(candidate, amplitude), list(base), land)
-        return {n: run[n] - base[n] for n in base}
+        run = self.run(weather.at(own).changed(candidate, amplitude), list(base), land)
+        change = {n: np.zeros_like(v) for n, v in base.items()}
+        for n in base:
+            change[n][:, own] = run[n] - base[n][:, own]
+        return change
+
+    def response(self, name: str) -> dict[str, np.ndarray]:
+        """Return :meth:`perturbed` by one unit, and keep its annual means for :meth:`effects`."""
+        change = self.perturbed(name)
+        self._annual[name] = {n: change[n].mean(0, dtype=float) for n in self._budget}
+        return change
+
+    def _with_tile(self, candidate: Candidate) -> np.ndarray:
+        """Return the mask (point,) of the points with the tile of a candidate: all for the soil and the surface."""
+        found = [c.members for c in self.classes if c.name == f"all {candidate.tile}"]
+        return found[0] if found else np.ones(len(self.points), bool)
 
     def errors(self) -> dict[tuple[int, int], np.ndarray]:
         """Return physical model minus emulator (site, cell) by first year of a run and year.
@@ -354,14 +383,13 @@ class Emulation:
 
     def of_class(self, name: str, surface: SurfaceClass, responses: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the response of a candidate, zero outside a class and where its own tile has no cover."""
-        own = surface.members[:, None] * responses[name]
-        tile = [c for c in self.classes if c.name == f"all {CANDIDATES[name].tile}"]
-        return own * tile[0].members[:, None] if tile else own
+        both: np.ndarray = surface.members & self._with_tile(CANDIDATES[name])
+        return both[:, None] * responses[name]
 
     def effects(self, best: Hypothesis) -> dict[str, float]:
         """Return the change of annual means in the class of a hypothesis if its parameter is changed as estimated."""
-        change, members = self.perturbed(best.parameter), self.surface(best.surface).members
-        return {n: float(best.amplitude * change[n][:, members].mean()) for n in self._budget}
+        members = self.surface(best.surface).members
+        return {n: float(best.amplitude * v[members].mean()) for n, v in self._annual[best.parameter].items()}
 
     @cached_property
     def leaks(self) -> pd.DataFrame:
@@ -402,10 +430,13 @@ class Case:
             seen[name][self._of_steps] = self.observed[name].values[self._inside]
         return seen, {n: base[n] for n in seen}
 
-    def _seen(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    @cached_property
+    def _valid(self) -> dict[str, np.ndarray]:
+        return {n: np.isfinite(self.observed[n].values[self._inside]) for n in self.emulation.cells.names}
+
+    def seen(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the means (site, cell) of fields (step, point) at the times of the observations."""
-        valid = {n: np.isfinite(self.observed[n].values[self._inside]) for n in self.emulation.cells.names}
-        fields = {n: np.where(mask, values[n][self._of_steps], np.nan) for n, mask in valid.items()}
+        fields = {n: np.where(mask, values[n][self._of_steps], np.nan) for n, mask in self._valid.items()}
         return self.emulation.means(self._times, fields)[0]
 
     @cached_property
@@ -415,16 +446,12 @@ class Case:
         fields = {n: self.observed[n].values[self._inside] for n in emulation.cells.names}
         observed, counts = emulation.means(self._times, fields)
         known, anomalies = known_error(emulation.errors())
-        emulated = self._seen(emulation.base[1])
+        emulated = self.seen(emulation.base[1])
         return Residuals(emulation.cells, observed, emulated, counts, known, anomalies, emulation.n_years)
 
     def responses(self, chosen: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the responses (site, cell) to one unit of each candidate."""
-        responses = {}
-        for number, name in enumerate(chosen, start=1):
-            LOG.info("Response to the %s, %d of %d", CANDIDATES[name].name, number, len(chosen))
-            responses[name] = self._seen(self.emulation.perturbed(name))
-        return responses
+        return responses_of([self], chosen)[0]
 
     def hypotheses(self, responses: Mapping[str, np.ndarray]) -> list[Hypothesis]:
         """Return all hypotheses with their probabilities, the likeliest first."""
@@ -437,6 +464,17 @@ class Case:
         ]
         pattern = Pattern(self.residuals, responses)
         return posterior(changes, [pattern_evidence(self.residuals, c, pattern) for c in classes])
+
+
+def responses_of(cases: Sequence[Case], chosen: Sequence[str]) -> list[dict[str, np.ndarray]]:
+    """Return the responses (site, cell) to one unit of each candidate for cases of one emulation, which share runs."""
+    found: list[dict[str, np.ndarray]] = [{} for _ in cases]
+    for number, name in enumerate(chosen, start=1):
+        LOG.info("Response to the %s, %d of %d", CANDIDATES[name].name, number, len(chosen))
+        change = cases[0].emulation.response(name)
+        for case, own in zip(cases, found, strict=True):
+            own[name] = case.seen(change)
+    return found
 
 
 def known_error(errors: Mapping[tuple[int, int], np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

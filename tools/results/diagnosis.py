@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +19,13 @@ from anemoi_ailand.evaluation.diagnosis.diagnosis_text import said
 from anemoi_ailand.evaluation.diagnosis.evidence import NOTHING, Hypothesis
 from anemoi_ailand.evaluation.diagnosis.pseudo_towers import pseudo_towers
 from anemoi_ailand.evaluation.diagnosis.site_means import local_phase
-from anemoi_ailand.evaluation.display.text import json_text, records
+from anemoi_ailand.evaluation.display.text import records
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.support.sphere import nearest_points
 from anemoi_ailand.variables import variable
-from anemoi_ailand.workflows.diagnose import Case, Emulation, write
+from anemoi_ailand.workflows.diagnose import Case, Emulation, responses_of, write
 from tools.results.pages import Blocks, made_by, table
-from tools.results.steps import EVERYTHING, Inputs, checksum_of, key_of, once
+from tools.results.steps import Inputs, checksum_of, key_of, once_json
 
 PART = "diagnosis"
 
@@ -50,6 +49,9 @@ PLANTED = (
 #: Probability from which a planted change counts as found.
 _HALF = 0.5
 
+#: Largest distance of a point of nature from that of the reference set [degrees].
+_SAME_PLACE = 0.01
+
 #: Numbers of towers of the blind test, each with its own draw of errors.
 TOWERS = (408, 200, 100)
 
@@ -70,17 +72,26 @@ class Verdict:
 def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make twins and blind test, and return the blocks of the page."""
     assert inputs.reference is not None and inputs.nature is not None
-    twins, blind = inputs.folder / "diagnosis-twins.json", inputs.folder / "diagnosis-blind.json"
-    key = key_of(DEFAULT, inputs.reference, inputs.nature, places=EVERYTHING)
-    once(twins, key, lambda: make_twins(inputs.reference, twins))
-    once(blind, key, lambda: make_blind(inputs.reference, inputs.nature, blind))
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in (twins, blind)]
+    key = key_of(DEFAULT, inputs.reference, inputs.nature, other=checksum_of(OTHER))
+    twins = [row for year in ERROR_YEARS for row in twins_of(inputs, year, key)]
+    blind = blind_of(inputs, key)
     blocks = {
-        "diagnosis-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), found[1]["execution"])}),
-        "diagnosis-twins": twins_table(found[0]["twins"]),
-        "diagnosis-blind": blind_table(found[1]["hypotheses"]),
+        "diagnosis-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), blind["execution"])}),
+        "diagnosis-twins": twins_table(twins),
+        "diagnosis-blind": blind_table(blind["hypotheses"]),
     }
     return {"docs/results/diagnosis.md": blocks}
+
+
+def twins_of(inputs: Inputs, year: int, key: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the verdicts of a year, made unless they are there."""
+    path = inputs.folder / f"{PART}-twins-{year}.json"
+    return list(once_json(path, key, lambda: records(pd.DataFrame(make_twins(inputs.reference, year)))))
+
+
+def blind_of(inputs: Inputs, key: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hypotheses of the blind test, made unless they are there."""
+    return dict(once_json(inputs.folder / f"{PART}-blind.json", key, lambda: make_blind(inputs)))
 
 
 def observations(emulation: Emulation, times: np.ndarray, truth: Mapping[str, np.ndarray], seed: int) -> xr.Dataset:
@@ -106,24 +117,22 @@ def of_year(data: Any, year: int, others: Sequence[int]) -> tuple[Emulation, np.
     return Emulation(data, _dataset(times, places, truth), DEFAULT, others), times, truth
 
 
-def make_twins(reference: Path, output: Path) -> None:
-    """Judge years with nothing changed, and one year with each of :data:`PLANTED`; write the verdicts."""
-    data, rows = ail.open_data(reference), []
-    for year in ERROR_YEARS:
-        emulation, times, truth = of_year(data, year, [y for y in ERROR_YEARS if y != year])
-        case = Case(emulation, observations(emulation, times, truth, seed=1))
-        responses = case.responses(list(CANDIDATES))
-        rows.append(vars_of(verdict("", "", 0.0, case.hypotheses(responses))) | {"year": year})
-        if year != TWIN:
-            continue
-        other = Emulation(data, case.observed, OTHER, emulation.error_years)
-        for number, (parameter, amplitude, surface) in enumerate(PLANTED):
-            members = emulation.surface(surface).members
-            change = other.perturbed(parameter, amplitude)
-            planted = {n: truth[n] + np.where(members, change[n], 0.0) for n in NAMES}
-            twin = Case(emulation, observations(emulation, times, planted, seed=10 + number))
-            rows.append(vars_of(verdict(parameter, surface, amplitude, twin.hypotheses(responses))))
-    output.write_text(json_text({"twins": records(pd.DataFrame(rows))}), encoding="utf-8")
+def make_twins(reference: Any, year: int) -> list[dict[str, Any]]:
+    """Judge a year with nothing changed, and that of the twins with each of :data:`PLANTED`; return the verdicts."""
+    data = ail.open_data(reference)
+    emulation, times, truth = of_year(data, year, [y for y in ERROR_YEARS if y != year])
+    case = Case(emulation, observations(emulation, times, truth, seed=1))
+    responses = case.responses(list(CANDIDATES))
+    rows = [vars_of(verdict("", "", 0.0, case.hypotheses(responses))) | {"year": year}]
+    if year != TWIN:
+        return rows
+    other = Emulation(data, case.observed, OTHER, emulation.error_years)
+    for number, (parameter, amplitude, surface) in enumerate(PLANTED):
+        change = other.perturbed(parameter, amplitude, emulation.surface(surface).members)
+        planted = {n: truth[n] + change[n] for n in NAMES}
+        twin = Case(emulation, observations(emulation, times, planted, seed=10 + number))
+        rows.append(vars_of(verdict(parameter, surface, amplitude, twin.hypotheses(responses))))
+    return rows
 
 
 def verdict(parameter: str, surface: str, amplitude: float, found: Sequence[Hypothesis]) -> Verdict:
@@ -145,24 +154,32 @@ def vars_of(found: Verdict) -> dict[str, Any]:
     return {k: v for k, v in vars(found).items() if k != "first"} | first
 
 
-def make_blind(reference: Path, nature: Path, output: Path) -> None:
-    """Judge pseudo-towers of ecLand with a changed parameter, for some numbers of towers; write the hypotheses."""
-    data, rows, execution = ail.open_data(reference), [], ""
-    with xr.open_mfdataset(sorted(nature.glob("*.nc"))) as files:
+def make_blind(inputs: Inputs) -> dict[str, Any]:
+    """Judge pseudo-towers of ecLand with a changed parameter, for some numbers of towers; return the hypotheses.
+
+    The reports are kept, with the towers in a file that ``anemoi-ailand diagnose`` reads.
+    """
+    assert inputs.reference is not None and inputs.nature is not None
+    data, cases = ail.open_data(inputs.reference), []
+    with xr.open_mfdataset(sorted(inputs.nature.glob("*.nc"))) as files:
         times = files["time"].values
-        truth = {n: files[variable(n).netcdf_name].transpose("time", "point").values for n in NAMES}
-    places = data.reader.latitudes, data.reader.longitudes
+        places = data.reader.latitudes, data.reader.longitudes
+        here, degrees = nearest_points((files["latitude"].values, files["longitude"].values), places)
+        assert degrees.max() < _SAME_PLACE, "nature lacks points of the reference set"  # which has an order of its own
+        truth = {n: files[variable(n).netcdf_name].transpose("time", "point").values[:, here] for n in NAMES}
     emulation = Emulation(data, _dataset(times, places, truth), DEFAULT, ERROR_YEARS)
     for seed, towers in enumerate(TOWERS, start=1):
         seen = observations(emulation, times, truth, seed)
-        dropped = np.random.default_rng(seed + 99).permutation(len(places[0]))[towers:]
-        seen = seen.map(lambda field, without=dropped: field.where(~np.isin(np.arange(field.sizes["point"]), without)))
-        folder = output.with_name(f"diagnosis-{towers}")
+        kept = np.sort(np.random.default_rng(seed + 99).permutation(len(places[0]))[:towers])
+        folder = inputs.folder / f"{PART}-{towers}"
         folder.mkdir(exist_ok=True)
-        found = write(folder, Case(emulation, seen), list(CANDIDATES))
+        seen.isel(point=kept).to_netcdf(folder / "towers.nc")
+        cases.append(Case(emulation, seen.where(xr.DataArray(np.isin(np.arange(len(places[0])), kept), dims="point"))))
+    rows = []
+    for towers, case, responses in zip(TOWERS, cases, responses_of(cases, list(CANDIDATES)), strict=True):
+        found = write(inputs.folder / f"{PART}-{towers}", case, responses)
         rows += [vars(h) | {"towers": towers, "said": said(h)} for h in found[:5]]
-        execution = emulation.land.execution
-    output.write_text(json_text({"execution": execution, "hypotheses": records(pd.DataFrame(rows))}), encoding="utf-8")
+    return {"execution": emulation.land.execution, "hypotheses": records(pd.DataFrame(rows))}
 
 
 def twins_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -15,13 +15,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from anemoi_ailand.evaluation.diagnosis import pseudo_towers
 from anemoi_ailand.evaluation.diagnosis.site_means import local_phase
 from anemoi_ailand.evaluation.diagnosis.surface_classes import FAMILIES, surface_classes
+from anemoi_ailand.support.checksum import file_sha256
 from tools.results.pages import Blocks, made_by, table
-from tools.results.steps import EVERYTHING, Inputs, checksum_of, key_of, once, once_json
+from tools.results.steps import EVERYTHING, TRAINED, Inputs, checksum_of, key_of, once, once_json
 from tools.results.tuning_twin import (
     BASE,
     BOWEN,
+    BUDGET,
     CLOSURE,
     FLUXES,
     NATURE,
@@ -45,11 +48,10 @@ LOG = logging.getLogger("results")
 PART = "fine-tuning"
 
 #: Draws of the errors of the towers, each with its own seed of the training.
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2, 3, 4, 5)
 
-#: Trainings on the first draw, and on the others: preset and kind of observations.
-TRAINED = (*((preset, BOWEN) for preset in PRESETS), ("S5", RAW))
-REPEATED = (("S5", BOWEN),)
+#: Trainings on every draw: preset and kind of observations.
+ON_TOWERS = (*((preset, BOWEN) for preset in PRESETS), ("S5", RAW))
 
 #: Preset whose training on nature is the floor: of fluxes, and of soil water and the evaporative fraction.
 FLOOR = {"S1": "S5", "S4": "S5", "S5": "S5", "S6": "S7", "S7": "S7", "parameters": "parameters"}
@@ -76,7 +78,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Tune, run, score, and return the blocks of the page."""
     assert inputs.reference is not None and inputs.nature is not None
     key = key_of(BASE, inputs.reference, inputs.nature, places=EVERYTHING)
-    found = checkpoints(inputs, key)
+    found = checkpoints(inputs)
     parameters = calibrations(inputs, SEEDS, key)
     scores = once_json(inputs.folder / f"{PART}-scores.json", key, lambda: scored(inputs, found, parameters))
     lasting = once_json(inputs.folder / f"{PART}-long.json", key, lambda: remembered(inputs, found, parameters))
@@ -93,13 +95,14 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
 def trainings() -> list[Name]:
     """Return preset, kind of observations and seed of all trainings."""
     floors = [(preset, NATURE, 0) for preset in dict.fromkeys(FLOOR.values()) if preset in PRESETS]
-    repeated = [(*training, seed) for seed in SEEDS[1:] for training in REPEATED]
-    return [*((*training, SEEDS[0]) for training in TRAINED), *floors, *repeated]
+    return [*floors, *((*training, seed) for seed in SEEDS for training in ON_TOWERS)]
 
 
-def checkpoints(inputs: Inputs, key: Mapping[str, Any]) -> dict[Name, Path]:
+def checkpoints(inputs: Inputs) -> dict[Name, Path]:
     """Return the best checkpoint of every training, made unless it is there."""
     assert inputs.reference is not None and inputs.nature is not None
+    drawn = file_sha256(Path(pseudo_towers.__file__))
+    key = key_of(BASE, inputs.reference, inputs.nature, places=TRAINED, towers=drawn, budget=BUDGET)
     folder = inputs.folder / PART
     folder.mkdir(exist_ok=True)
     towers, found = TowerData(inputs.reference, inputs.nature), {}

@@ -16,7 +16,7 @@ from typing import Any
 
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.support.atomic import complete_file
-from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, TRAINING, file_sha256, loaded_sha256
 
 LOG = logging.getLogger("results")
 
@@ -27,6 +27,9 @@ SCORED = (*ROLL_OUT, "evaluation", "workflows")
 
 #: The whole package but the commands, on which a training and its evaluation depend.
 EVERYTHING = (*SCORED, "training")
+
+#: What a training depends on, its evaluation apart.
+TRAINED = (*TRAINING, "data", "rollout")
 
 #: Files of an Anemoi dataset that identify its content: they hold statistics, recipe and identifier.
 _DATASET = (".zattrs", "zarr.json")

@@ -74,16 +74,22 @@ def diagnosis_text(
     leaks: pd.DataFrame,
     gains: Mapping[str, float],
     closes: tuple[float, float] | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> str:
     """Return the report as Markdown.
 
     ``closes`` is the difference at the sites of the likeliest hypothesis before and after its change, in units of the
     errors of instruments and emulator. ``similar`` are cosines of other parameters with the likeliest one, ``effects``
     the change of annual means by variable in the class if it is repaired, ``leaks`` the residual of the water budget of
-    the physical model by class.
+    the physical model by class, ``shares`` the Shapley values of the parameters of the class.
     """
     lines = [f"# {title}", "", *_conclusion(found, similar, closes), ""]
     lines += ["## What carries it", "", *_table(_hypotheses(found)), ""]
+    if shares:
+        listed = sorted(shares.items(), key=lambda x: -x[1])
+        words = ", ".join(f"{CANDIDATES[n].name} {share:.2f}" for n, share in listed)
+        lines += [f"Of what the parameters of '{found[0].surface}' explain if all are fitted together, each has this "
+                  f"share (Shapley value; those that are alike divide theirs): {words}.", ""]  # fmt: skip
     lines += ["## Where and when", ""]
     lines += _strata(strata) if len(strata) else ["No stratum differs beyond chance.", ""]
     if effects:

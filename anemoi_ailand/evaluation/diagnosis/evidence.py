@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
@@ -248,6 +249,33 @@ def alike(residuals: Residuals, first: np.ndarray, second: np.ndarray) -> float:
     a, b = (np.where(residuals.missing, 0.0, x) for x in (first, second))
     inner = [np.einsum("sc,scd,sd->", x, residuals.precision, y, optimize=True) for x, y in ((a, b), (a, a), (b, b))]
     return float(inner[0] / np.sqrt(max(inner[1] * inner[2], 1e-30)))
+
+
+def shapley_shares(residuals: Residuals, responses: Mapping[str, np.ndarray]) -> dict[str, float]:
+    r"""Return how what responses explain together divides among them: exact Shapley values, which sum to one.
+
+    The worth of a set of responses R is the fall of :math:`r^T P r` when their amplitudes are fitted to the residuals
+    r with precision P. A share is the mean worth that a response adds, over all orders of adding them (Lindeman et al.
+    1980). Responses that are alike divide what one of them alone would explain: a share is not a probability.
+
+    ``responses`` are (site, cell) by name; all shares are zero where nothing is explained.
+    """
+    seen = np.stack([np.where(residuals.missing, 0.0, residuals.as_seen(r)) for r in responses.values()])
+    weighted = np.einsum("nsc,scd->nsd", seen, residuals.precision)
+    information = np.einsum("nsd,msd->nm", weighted, seen)
+    score, number = np.einsum("nsd,sd->n", weighted, residuals.values), len(seen)
+    worth = np.zeros(2**number)
+    for subset in range(1, 2**number):
+        own = [k for k in range(number) if subset >> k & 1]
+        worth[subset] = score[own] @ np.linalg.pinv(information[np.ix_(own, own)], hermitian=True) @ score[own]
+    shares = np.zeros(number)
+    for subset in range(2**number):
+        size = subset.bit_count()
+        for k in (k for k in range(number) if not subset >> k & 1):
+            orders = 1.0 / (number * comb(number - 1, size))
+            shares[k] += orders * (worth[subset | 1 << k] - worth[subset])
+    total = worth[-1] if worth[-1] > 0.0 else 1.0
+    return dict(zip(responses, (shares / total).tolist(), strict=True))
 
 
 def differences(residuals: Residuals, response: np.ndarray, amplitude: float) -> tuple[float, float]:

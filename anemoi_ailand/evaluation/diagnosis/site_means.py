@@ -88,14 +88,14 @@ def site_means(
     season, quarter = phase
     n_points = season.shape[1]
     means, counts = np.zeros((n_points, len(cells))), np.zeros((n_points, len(cells)))
-    both = season * len(QUARTERS) + quarter
+    n_parts = len(SEASONS) * len(QUARTERS)
+    place = (season * len(QUARTERS) + quarter) + n_parts * np.arange(n_points)
     for name in cells.names:
         field = np.asarray(values[name])
         valid = np.isfinite(field)
-        number, total = np.zeros((2, n_points, len(SEASONS) * len(QUARTERS)))
-        for k in range(number.shape[1]):
-            inside = valid & (both == k)
-            number[:, k], total[:, k] = inside.sum(0), np.where(inside, field, 0.0).sum(0, dtype=float)
+        inside, shape = place[valid], (n_points, n_parts)
+        number = np.bincount(inside, minlength=n_points * n_parts).reshape(shape).astype(float)
+        total = np.bincount(inside, field[valid], minlength=n_points * n_parts).reshape(shape)
         own = cells.of(name)
         if own.sum() < number.shape[1]:
             number, total = (x.reshape(n_points, len(SEASONS), -1).sum(-1) for x in (number, total))

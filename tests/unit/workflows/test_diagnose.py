@@ -74,3 +74,17 @@ def test_units_and_values_of_observations(sample, tmp_path, caplog):
     (tmp_path / "out" / "mine.txt").touch()
     with pytest.raises(FileExistsError, match="is not an earlier result"):
         diagnose(tmp_path / "lost.nc", "$AILAND_SAMPLE", tmp_path / "out")
+
+
+def test_change_at_some_points(sample):
+    """A run at some points is bitwise that at all; without points it is at those with the tile of the candidate."""
+    data, observed = sample
+    emulation = Emulation(data, observed.isel(time=slice(20)))
+    some = np.arange(44) % 3 == 0
+    whole, part = emulation.perturbed("albedo", 0.5), emulation.perturbed("albedo", 0.5, some)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(part[name], np.where(some, values, 0.0), err_msg=name)
+    assert whole["slhf"][:, some].any() and whole["slhf"][:, ~some].any()
+    with_trees = next(c.members for c in emulation.classes if c.name == "all high vegetation")
+    change = emulation.perturbed("rsmin_hv")["slhf"]
+    assert change[:, with_trees].any() and not change[:, ~with_trees].any() and (~with_trees).any()

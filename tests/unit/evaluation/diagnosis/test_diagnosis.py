@@ -19,6 +19,7 @@ from anemoi_ailand.evaluation.diagnosis.evidence import (
     differences,
     pattern_evidence,
     posterior,
+    shapley_shares,
 )
 from anemoi_ailand.evaluation.diagnosis.residuals import Residuals
 from anemoi_ailand.evaluation.diagnosis.site_means import cells_of, local_phase, site_means
@@ -78,6 +79,20 @@ def test_planted_change_is_found_with_its_size(world):
     before, after = differences(found, response, best.amplitude)
     assert after < 0.6 * before and after < differences(found, response, 0.5 * best.amplitude)[1]
     assert differences(found, response, 0.0) == (before, before)
+
+
+def test_shapley_shares_sum_to_one_and_are_divided_by_those_alike(world):
+    """The planted parameter has nearly all; of two equal responses each has half of it, whatever their order."""
+    classes, responses, residuals = world
+    grass = next(c for c in classes if c.name == "grass").members[:, None]
+    of_class = {n: grass * r for n, r in responses.items()}
+    found = residuals(-1.2 * of_class["rsmin_lv"])
+    shares = shapley_shares(found, of_class)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["rsmin_lv"] > 0.9
+    twice = shapley_shares(found, of_class | {"lai_lv": 2.0 * of_class["rsmin_lv"]})
+    assert twice["lai_lv"] == pytest.approx(twice["rsmin_lv"]) == pytest.approx(0.5 * shares["rsmin_lv"], abs=0.05)
+    assert shapley_shares(found, {"rsmin_lv": 0.0 * grass * responses["rsmin_lv"]}) == {"rsmin_lv": 0.0}
     assert found.gains == pytest.approx({"slhf": 0.85, "sshf": 0.85}, abs=0.05)
 
 
