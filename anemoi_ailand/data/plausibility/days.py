@@ -205,6 +205,7 @@ class Days:
                 self._weather = {}
                 self._repetition.forget()
                 self._forget()
+                self._start = {n: v for n, v in self._start.items() if n == "z"}  # the soil was that of days before
             before, room = len(self._dates), PERIOD_STEPS - len(self._dates)
             self._take(fields, dates[done : done + room], slice(done, done + room))
             self._dates += dates[done : done + room]

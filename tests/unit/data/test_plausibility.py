@@ -21,6 +21,7 @@ from anemoi_ailand.data.plausibility.sunshine import (
     insolation_of_steps,
     irradiance,
 )
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Role
 
 STEP = timedelta(hours=6)
@@ -152,6 +153,17 @@ def quiet(path, static=None):
         checker.look_again()
         check_period(checker, dict(zip(names, reader.read(names, some), strict=True)), some, where)
     return [str(finding) for finding in checker.take()]
+
+
+def test_windows_of_a_few_days_are_not_compared_with_the_soil_of_the_first():
+    """As a training reads them, spread over the year."""
+    reader, checker = open_reader(str(folder("sample")), None), Checker("warn")
+    dates, where = reader.coverage.dates(), (reader.latitudes, reader.longitudes)
+    for first in range(0, len(dates) - 9, 199):
+        some = dates[first : first + 9]
+        checker.look_again()
+        check_period(checker, dict(zip(reader.variables, reader.read(reader.variables, some), strict=True)), some, where)
+    assert [str(finding) for finding in checker.take()] == []
 
 
 def test_jumps_of_deep_soil_are_found_once():
