@@ -162,7 +162,9 @@ def test_windows_of_a_few_days_are_not_compared_with_the_soil_of_the_first():
     for first in range(0, len(dates) - 9, 199):
         some = dates[first : first + 9]
         checker.look_again()
-        check_period(checker, dict(zip(reader.variables, reader.read(reader.variables, some), strict=True)), some, where)
+        check_period(
+            checker, dict(zip(reader.variables, reader.read(reader.variables, some), strict=True)), some, where
+        )
     assert [str(finding) for finding in checker.take()] == []
 
 
