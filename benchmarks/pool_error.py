@@ -5,7 +5,7 @@
 
 ``python -m benchmarks.pool_error --dataset reference.zarr --folder trainings`` trains ``ailand-small`` twice for each
 seed, and prints the ratio of the validation errors, in a year that no training saw at the same points. A training that
-is complete in the folder is not repeated, so an interrupted measurement goes on with the same command.
+is complete in the folder is not repeated: the same command continues a measurement that was interrupted.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ GRIB = tuple(
     Fault(name, expected, words) for name, expected, words in (
         ("an archive as it is", "fine", ""),
         ("precipitation in mm under a parameter in m", "error", "'avg_tprate'.*divide millimetres over 6 h by 21,600"),
-        ("radiation in W m-2 under an amount", "warning", "share of that outside the atmosphere"),
+        ("radiation in W m-2 under an amount", "warning", "Net short-wave radiation above the downward one"),
         ("short-wave and long-wave radiation exchanged", "error", "decreases before|'avg_sdlwrf'"),
         ("net radiation exchanged", "error", "The accumulated ssr decreases"),
         ("sensible heat of the other sign", "warning", "Net radiation with sensible and latent heat .* signs"),

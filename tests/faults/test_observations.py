@@ -129,6 +129,10 @@ class Perfect(Emulation):
         found = self._read(weather.times[0], weather.times[-1], names)
         return {n: found[n][1:] for n in names}
 
+    def perturbed(self, name, amplitude=1.0, points=None):
+        del name, amplitude, points
+        return {n: np.zeros_like(v) for n, v in self.base[1].items()}
+
     def errors(self):
         shape = len(self.points), len(self.cells)
         return {(year, year): np.random.default_rng(year).normal(0.0, 0.1, shape) for year in (2020, 2021)}

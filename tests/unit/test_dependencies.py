@@ -24,10 +24,11 @@ NAMESPACES = ("anemoi", "earthkit")
 OWN = {
     "anemoi_ailand",
     "benchmarks",
+    "docs",
     "hydra_plugins",
     "tests",
     "tools",
-    *(p.stem for p in (ROOT / "tools").glob("*.py")),
+    *(p.stem for folder in ("tools", "docs/examples") for p in (ROOT / folder).glob("*.py")),
 }
 
 #: Declared but not imported, with the reason.
