@@ -67,6 +67,9 @@ _FREE = ("output", "end", "feedback", "trust", "plausibility")
 #: Share of observations without use above which a warning says so before the first step.
 _MOST_LOST = 0.5
 
+#: Covers of low and high vegetation, and the share of each that has leaves.
+_COVER = ("cvl", "veg_cov_lv", "cvh", "veg_cov_hv")
+
 #: Variables that an analysis of the soil needs.
 _NEEDED = ("swvl1", "stl1", "stl2", "stl3", "stl4", "sd", "theta_pwp", "theta_cap", "theta_sat")
 
@@ -250,8 +253,12 @@ class Assimilation:
             )
         places = self.source.latitudes, self.source.longitudes
         heights = self.background["z"].double().numpy(force=True) / GRAVITY if "z" in land.static else None
+        cover = None
+        if {*_COVER} <= {*land.static}:
+            low, of_low, high, of_high = (self.background[n].double().numpy(force=True) for n in _COVER)
+            cover = low * of_low + high * of_high
         placed = place_observations(
-            rows, places, heights, (self.starts[0], self.end), s.within_km, s.passive, s.representativeness
+            rows, places, heights, (self.starts[0], self.end), s.within_km, s.passive, s.representativeness, cover
         )
         if len(placed) and not (placed.points >= 0).any():
             counts = {st.words: int((placed.status == st).sum()) for st in Status}

@@ -122,7 +122,7 @@ START, END = datetime(2022, 6, 1), datetime(2022, 6, 2)
 PLACES = np.array([50.0, 10.0]), np.array([8.0, 100.0])
 
 
-def placed(passive=()):
+def placed(passive=(), vegetation=None):
     """Observations of all fates at two points."""
     times = np.array(["2022-06-01T06:10", "2022-06-01T06:20", "2022-06-01T09:00", "2022-06-03T00", "2022-06-01T12",
                       "2022-06-01T12", "2022-06-01T12"], "datetime64[s]")  # fmt: skip
@@ -132,7 +132,8 @@ def placed(passive=()):
     heights = np.array([200.0, np.nan, np.nan, np.nan, np.nan, np.nan, 900.0])
     values = np.where(names == "2t", 290.0, 0.2)
     rows = make_rows("obs.csv", names, times, lat, lon, values, np.where(names == "2t", 1.0, 0.04), heights)
-    return place_observations(rows, PLACES, np.array([100.0, 0.0]), (START, END), 25.0, passive, {"2t": 2.0})
+    heights = np.array([100.0, 0.0])
+    return place_observations(rows, PLACES, heights, (START, END), 25.0, passive, {"2t": 2.0}, vegetation)
 
 
 def test_observations_find_point_and_stamp():
@@ -145,6 +146,13 @@ def test_observations_find_point_and_stamp():
     np.testing.assert_allclose(found.values[:2], [290.65, 290.0])
     np.testing.assert_allclose(found.variances[[0, 5]], [5.0, 0.0016])
     assert placed(["2t"]).status.tolist()[:2] == [Status.PASSIVE] * 2
+
+
+def test_soil_water_of_deserts_is_refused():
+    """Other observations there are used, and soil water elsewhere."""
+    for cover, status in ((0.02, Status.DESERT), (0.3, Status.USED)):
+        found = placed(vegetation=np.array([0.01, cover])).status.tolist()
+        assert (found[5], found[0]) == (status, Status.USED)
 
 
 def test_observations_of_a_window_as_array():

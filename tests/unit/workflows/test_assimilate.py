@@ -327,7 +327,7 @@ def test_command_exits_with_the_code_of_the_outcome(tmp_path, observations, caps
 
     assert code("--dry-run") == 0
     out = capsys.readouterr().out
-    assert "2 windows of 24 h" in out and "swvl1: 88 used, 1 time, 1 period, 1 place" in out
+    assert "2 windows of 24 h" in out and "swvl1: 82 used, 1 time, 1 period, 1 place, 6 desert" in out
     assert code("windw_hours=6") == 2
     assert "configuration: The configuration" in capsys.readouterr().err
     assert code("background=lost.state") == 3
