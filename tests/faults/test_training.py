@@ -59,6 +59,8 @@ def test_values():
     left, wrong = list(VALUES), []
     while left:
         chosen = {fault.options[0].partition("=")[0]: fault for fault in left}
+        if "land.tune" in chosen and "no network" in chosen["land.tune"].words:
+            chosen.pop("land.base", None)  # a wrong one is a mistake of its own
         message = said("ailand", *(fault.options[0] for fault in chosen.values()))
         wrong += [fault.name for fault in chosen.values() if not re.search(fault.words, message)]
         left = [fault for fault in left if fault not in chosen.values()]
